@@ -1,0 +1,1 @@
+"""Where the platform runs: `terraform/` on AWS, `local/` on this machine."""

@@ -1,0 +1,1 @@
+"""Dagster's asset graph over the whole platform. Holds wiring; logic lives in ingestion and serving."""

@@ -1,0 +1,132 @@
+"""Every setting of the platform, typed. One table holds what differs between environments.
+
+A setting is read from the environment variable `WATERSHED_<NAME>`, else from its environment's row in
+`DEFAULTS`, else from its default here. An unknown environment or a missing setting raises at load.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+DBT_PROJECT_DIR = PROJECT_ROOT / "dbt_project"
+CONTRACTS_DIR = PROJECT_ROOT / "ingestion" / "contracts"
+
+
+class Environment(StrEnum):
+    """Where the platform runs."""
+
+    LOCAL = "local"
+    REHEARSAL = "rehearsal"
+    DEV = "dev"
+    PRODUCTION = "production"
+
+
+_LOOPBACK_AWS: dict[str, Any] = {
+    "aws_endpoint_url": "http://127.0.0.1:18600",
+    "aws_access_key_id": "local",
+    "aws_secret_access_key": "local",
+    "account_id": "123456789012",
+    "opensearch_url": "http://127.0.0.1:18920",
+    "redshift_host": "127.0.0.1",
+}
+
+# Exhaustive: an environment without a row here is a KeyError when settings load.
+DEFAULTS: dict[Environment, dict[str, Any]] = {
+    Environment.LOCAL: {**_LOOPBACK_AWS, "lake_target": "local", "warehouse_target": "local"},
+    Environment.REHEARSAL: {**_LOOPBACK_AWS, "lake_target": "athena", "warehouse_target": "redshift"},
+    Environment.DEV: {"lake_target": "athena", "warehouse_target": "redshift"},
+    Environment.PRODUCTION: {"lake_target": "athena", "warehouse_target": "redshift"},
+}
+
+
+class Settings(BaseSettings):
+    """The platform's settings. On AWS, Terraform's outputs carry the same names."""
+
+    model_config = SettingsConfigDict(env_prefix="WATERSHED_", extra="forbid", frozen=True)
+
+    environment: Environment = Environment.LOCAL
+
+    # AWS. Endpoint and keys are set for local environments only; on AWS the default chain serves.
+    region: str = "us-east-1"
+    account_id: str
+    aws_endpoint_url: str | None = None
+    aws_access_key_id: str | None = None
+    aws_secret_access_key: str | None = None
+
+    # Names. Databases are the same everywhere; buckets and streams carry the prefix.
+    prefix: str = Field(default="", description="Starts the name of each bucket and stream.")
+    landing_bucket: str = Field(default="", description="Restricted zone: objects as they came in, quarantine.")
+    lake_bucket: str = Field(default="", description="Iceberg tables: landing and lake.")
+    results_bucket: str = Field(default="", description="Results of Athena queries and UNLOADs; short-lived.")
+    landing_database: str = "landing"
+    quarantine_database: str = "quarantine"
+    lake_database: str = "lake"
+    warehouse_schema: str = "marts"
+
+    # Engines.
+    lake_target: str = Field(description="dbt's target for models/lake.")
+    warehouse_target: str = Field(description="dbt's target for models/warehouse.")
+    athena_workgroup: str = "watershed-dbt"
+    redshift_host: str = ""
+    redshift_port: int = 5439
+    redshift_database: str = "watershed"
+    redshift_workgroup: str = "watershed"
+    redshift_unload_role_arn: str = ""
+    opensearch_url: str = ""
+    quicksight_principal_arn: str = Field(
+        default="", description="User or group that may view and edit what is deployed to QuickSight."
+    )
+
+    # This machine.
+    state_dir: Path = PROJECT_ROOT / ".watershed"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _environment_defaults(cls, values: dict[str, Any]) -> dict[str, Any]:
+        environment = Environment(values.get("environment", Environment.LOCAL))
+        prefix = values.get("prefix") or f"watershed-{environment}"
+        names = {
+            "prefix": prefix,
+            "landing_bucket": f"{prefix}-landing",
+            "lake_bucket": f"{prefix}-lake",
+            "results_bucket": f"{prefix}-results",
+        }
+        return names | DEFAULTS[environment] | values
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **sources: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only arguments and environment variables: no dotenv or secrets folder can surprise."""
+        return init_settings, sources["env_settings"]
+
+    @property
+    def duckdb_path(self) -> Path:
+        """The DuckDB file that holds every model in the local environment."""
+        return self.state_dir / "duckdb" / "watershed.duckdb"
+
+    def stream_name(self, stream: str) -> str:
+        """The deployed name of a contract's Kinesis stream."""
+        return f"{self.prefix}-{stream}"
+
+    def client_args(self) -> dict[str, Any]:
+        """Arguments for `boto3.client` and `boto3.Session.client`."""
+        return {
+            "region_name": self.region,
+            "endpoint_url": self.aws_endpoint_url,
+            "aws_access_key_id": self.aws_access_key_id,
+            "aws_secret_access_key": self.aws_secret_access_key,
+        }
+
+
+@lru_cache
+def settings() -> Settings:
+    """The settings of this process."""
+    return Settings()  # pyright: ignore[reportCallIssue]  the environment supplies what is required

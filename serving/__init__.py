@@ -1,0 +1,1 @@
+"""What goes out: QuickSight dashboards and OpenSearch indexes. No Dagster in here."""

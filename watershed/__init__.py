@@ -1,0 +1,1 @@
+"""The command line. The only code, beside tests, that may import `infra.local`."""
