@@ -1,0 +1,433 @@
+"""A contract: what one data set that comes in looks like, read from its ODCS file.
+
+The file is checked twice: against the Open Data Contract Standard's own JSON schema, and against what this platform
+needs on top of it. The derived schemas live in `ingestion.schemas`, the dbt source in `ingestion.dbt_source`.
+
+Standard: https://bitol-io.github.io/open-data-contract-standard/v3.1.0/
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import jsonschema
+import pyarrow as pa
+import pyarrow.compute as pc
+import yaml
+from open_data_contract_standard.model import OpenDataContractStandard
+
+from ingestion.errors import ContractError
+
+API_VERSION = "v3.1.0"
+
+# Longer strings are cut by Redshift Spectrum when it reads an Iceberg table.
+# https://docs.aws.amazon.com/redshift/latest/dg/querying-iceberg-supported-data-types.html
+LONGEST_STRING = 16_384
+
+_UNITS = {
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "y": timedelta(days=365),
+}
+_TRANSFORMS = ("identity", "year", "month", "day", "hour")
+_DEFAULT_TRANSFORM = {"timestamp": "day", "date": "identity"}
+_LOGICAL_TYPES = {
+    "varchar": "string",
+    "bigint": "integer",
+    "integer": "integer",
+    "double precision": "number",
+    "numeric": "number",
+    "boolean": "boolean",
+    "date": "date",
+    "timestamp": "timestamp",
+    "struct": "object",
+    "array": "array",
+}
+_NUMBERS = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
+# What of the standard's logicalTypeOptions is held, by type. An option that nothing holds is refused.
+_OPTIONS = {
+    "varchar": {"pattern", "minLength"},
+    "bigint": _NUMBERS,
+    "integer": _NUMBERS,
+    "double precision": _NUMBERS,
+    "numeric": _NUMBERS,
+    "array": {"minItems", "maxItems"},
+}
+_PHYSICAL_TYPE = re.compile(r"^(?P<name>[a-z]+(?: precision)?)(?:\((?P<args>\d+(?:\s*,\s*\d+)?)\))?$")
+_NAME = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
+
+
+@dataclass(frozen=True)
+class Type:
+    """An ANSI type name that means the same on every engine, and its arguments: `numeric`, (4, 2)."""
+
+    name: str
+    args: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.name}({','.join(map(str, self.args))})" if self.args else self.name
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a contract. `fields` holds a struct's members, `element` what an array consists of."""
+
+    name: str
+    type: Type
+    description: str = ""
+    required: bool = False
+    classification: str | None = None
+    enum: tuple[str, ...] = ()
+    pattern: str | None = None
+    min_length: int | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    exclusive_minimum: float | None = None
+    exclusive_maximum: float | None = None
+    min_items: int | None = None
+    max_items: int | None = None
+    fields: tuple[Field, ...] = ()
+    element: Field | None = None
+
+
+@dataclass(frozen=True)
+class Partition:
+    """A partition of the landed table: a top-level field and an Iceberg transform of it."""
+
+    field: str
+    transform: str
+
+
+@dataclass(frozen=True)
+class KinesisSource:
+    """A Kinesis stream, by the name that the contract gives it. Deployed names carry the environment's prefix."""
+
+    stream: str
+    format: Literal["json"]
+
+
+@dataclass(frozen=True)
+class ObjectSource:
+    """Objects under a prefix of one of the platform's buckets: `zone` is landing."""
+
+    zone: str
+    prefix: str
+    format: Literal["csv", "json", "parquet"]
+    delimiter: str = ","
+    null_values: tuple[str, ...] = ("",)
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One data set that comes in."""
+
+    name: str
+    version: str
+    path: Path
+    description: str
+    domain: str
+    owner: str
+    source: KinesisSource | ObjectSource
+    fields: tuple[Field, ...]
+    primary_key: tuple[str, ...]
+    partitions: tuple[Partition, ...]
+    freshness: timedelta
+    retention: timedelta
+    archive: timedelta
+    quarantine_limit: float
+
+
+def load_contracts(folder: Path) -> dict[str, Contract]:
+    """Every contract of a folder, by name. Raises ContractError for the first bad file."""
+    return {path.stem: load_contract(path) for path in sorted(folder.glob("*.yaml"))}
+
+
+def load_contract(path: Path) -> Contract:
+    """Read one contract. Raises ContractError that names every mistake with its line, field and cure."""
+    text = path.read_text(encoding="utf-8")
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ContractError(f"{path}: not YAML: {error}") from error
+    if not isinstance(document, dict):
+        raise ContractError(f"{path}: empty. Write an Open Data Contract Standard document ({API_VERSION}).")
+    mistakes = list(_breaches_of_standard(document)) or list(_breaches_of_platform(document, path.stem))
+    if mistakes:
+        places = (_place(path, text, document, where, message) for where, message in mistakes)
+        raise ContractError("\n".join(places))
+    return _contract(path, OpenDataContractStandard(**document))
+
+
+# What is wrong with a document: pairs of (path into the document, message with its cure).
+Mistake = tuple[Sequence[str | int], str]
+
+
+@lru_cache
+def _standard() -> jsonschema.Draft201909Validator:
+    return jsonschema.Draft201909Validator(json.loads(OpenDataContractStandard.json_schema()))
+
+
+def _breaches_of_standard(document: dict[str, Any]) -> Iterator[Mistake]:
+    seen = set()
+    for error in _standard().iter_errors(document):
+        deepest = max([error, *(error.context or ())], key=lambda e: len(e.absolute_path))
+        mistake = (tuple(deepest.absolute_path), f"{deepest.message} (Open Data Contract Standard {API_VERSION})")
+        if mistake not in seen:
+            seen.add(mistake)
+            yield mistake
+
+
+def _breaches_of_platform(document: dict[str, Any], stem: str) -> Iterator[Mistake]:
+    if document["apiVersion"] != API_VERSION:
+        yield ("apiVersion",), f"is {document['apiVersion']!r}; write {API_VERSION}"
+    if document.get("name") != stem:
+        yield ("name",), f"is {document.get('name')!r}; write {stem!r}, the file's name, or rename the file"
+    if not _NAME.match(stem):
+        yield (), f"the name {stem!r} must be lower-case letters, digits and underscores: it names tables"
+    if not document.get("domain"):
+        yield (), "has no domain; write the name of the group of data sets that it belongs to"
+    if not (document.get("description") or {}).get("purpose"):
+        yield ("description",), "has no purpose; write in a sentence what the data set is for"
+    if not isinstance(document.get("team"), dict) or not document["team"].get("name"):
+        yield ("team",), "has no name; write the team that owns the data set"
+    yield from _breaches_of_server(document)
+    yield from _breaches_of_sla(document)
+    yield from _breaches_of_schema(document, stem)
+
+
+def _breaches_of_server(document: dict[str, Any]) -> Iterator[Mistake]:
+    servers = document.get("servers") or []
+    if len(servers) != 1:
+        yield ("servers",), f"has {len(servers)} entries; write exactly one, of type kinesis or s3"
+        return
+    server, where = servers[0], ("servers", 0)
+    custom = _custom(server)
+    if server["type"] == "kinesis":
+        if server.get("format") != "json":
+            yield where, "format must be json"
+        if not re.fullmatch(r"[a-zA-Z0-9_.-]{1,100}", str(custom.get("stream", ""))):
+            yield where, "has no stream; write a customProperty `stream` with the stream's name (a-z, 0-9, -, _, .)"
+    elif server["type"] == "s3":
+        if server.get("format") not in ("csv", "json", "parquet"):
+            yield where, f"format is {server.get('format')!r}; write csv, json (one document a line) or parquet"
+        if not re.fullmatch(r"s3://\{landing\}/[A-Za-z0-9_./=-]+/", server.get("location", "")):
+            yield (*where, "location"), "must be s3://{landing}/<prefix>/ : the zone's bucket is filled in"
+    else:
+        yield (*where, "type"), f"is {server['type']!r}; write kinesis or s3"
+
+
+def _breaches_of_sla(document: dict[str, Any]) -> Iterator[Mistake]:
+    properties = {p["property"]: (i, p) for i, p in enumerate(document.get("slaProperties") or [])}
+    for name in ("freshness", "retention", "archive"):
+        if name not in properties:
+            yield ("slaProperties",), f"has no {name}; write property: {name}, value: 1, unit: d"
+            continue
+        index, prop = properties[name]
+        if prop.get("unit") not in _UNITS or not isinstance(prop["value"], int | float) or prop["value"] <= 0:
+            yield ("slaProperties", index), f"{name} must be a value above 0 with a unit of {', '.join(_UNITS)}"
+    limit = _custom(document).get("quarantineLimit")
+    if not isinstance(limit, int | float) or not 0 <= limit <= 1:
+        yield ("customProperties",), "must hold quarantineLimit, a share between 0 and 1: 0.01 is one record of 100"
+
+
+def _breaches_of_schema(document: dict[str, Any], stem: str) -> Iterator[Mistake]:
+    objects = document.get("schema") or []
+    if len(objects) != 1 or objects[0]["name"] != stem:
+        yield ("schema",), f"must hold exactly one object, named {stem!r}"
+        return
+    properties = objects[0].get("properties") or []
+    where = ("schema", 0, "properties")
+    yield from _breaches_of_properties(properties, where)
+    if not any(p.get("primaryKey") for p in properties):
+        yield where, "none is a primary key; write primaryKey: true on what identifies a record"
+    for index, prop in enumerate(properties):
+        if prop.get("primaryKey") and not prop.get("required"):
+            yield (*where, index), "is a primary key, so it must be required: true"
+        transform = _custom(prop).get("partitionTransform", "identity")
+        if transform not in _TRANSFORMS:
+            yield (*where, index), f"partitionTransform is {transform!r}; write {', '.join(_TRANSFORMS)}"
+
+
+def _breaches_of_properties(properties: list[dict[str, Any]], where: tuple[str | int, ...]) -> Iterator[Mistake]:
+    names = [p.get("name") for p in properties]
+    for index, prop in enumerate(properties):
+        here = (*where, index)
+        name = str(prop.get("name"))
+        if not _NAME.match(name):
+            yield here, "name must start with a letter a-z and hold only a-z, 0-9 and _ : rename the field"
+        if names.count(prop.get("name")) > 1:
+            yield here, "is there twice; a field is declared once"
+        if not prop.get("description"):
+            yield here, "has no description; write in a sentence what it means, with its unit"
+        yield from _breaches_of_type(prop, here)
+
+
+def _breaches_of_type(prop: dict[str, Any], where: tuple[str | int, ...]) -> Iterator[Mistake]:
+    physical = prop.get("physicalType")
+    match = _PHYSICAL_TYPE.match(str(physical))
+    if not match or match["name"] not in _LOGICAL_TYPES:
+        yield where, f"physicalType is {physical!r}; write one of {_type_menu()}"
+        return
+    name, args = match["name"], _args(match["args"])
+    logical = _LOGICAL_TYPES[name]
+    if prop.get("logicalType") != logical:
+        yield where, f"logicalType is {prop.get('logicalType')!r}; a {physical} is a {logical}"
+    if name == "varchar" and not (len(args) == 1 and 1 <= args[0] <= LONGEST_STRING):
+        yield where, f"physicalType is {physical!r}; write a length, varchar(1) to varchar({LONGEST_STRING})"
+    elif name == "numeric" and not (len(args) == 2 and args[1] <= args[0] and 1 <= args[0] <= 38):
+        yield where, f"physicalType is {physical!r}; write precision (at most 38) and scale, as in numeric(12,2)"
+    elif name not in ("varchar", "numeric") and args:
+        yield where, f"physicalType is {physical!r}; {name} takes no length: write {name}"
+    options = prop.get("logicalTypeOptions") or {}
+    if unknown := sorted(set(options) - _OPTIONS.get(name, set())):
+        held = ", ".join(sorted(_OPTIONS.get(name, set()))) or "none"
+        yield where, f"logicalTypeOptions {', '.join(unknown)}: not held for {name}; write of {held}, else a dbt test"
+    if unheld := sorted({"quality", "unique"} & set(prop)):
+        yield where, f"{', '.join(unheld)}: not held when data lands; write it as a data test of the staging model"
+    if prop.get("enum") and name != "varchar":
+        yield where, f"enum: held for varchar only; this is a {name}"
+    pattern = options.get("pattern")
+    if pattern is not None and not _is_re2(pattern):
+        yield where, f"pattern {pattern!r} is not a regular expression of RE2 (no look-around, no back-references)"
+    if name == "struct":
+        yield from _breaches_of_members(prop.get("properties"), (*where, "properties"), where)
+    if name == "array":
+        yield from _breaches_of_items(prop.get("items"), where)
+
+
+def _breaches_of_members(
+    members: list[dict[str, Any]] | None, inside: tuple[str | int, ...], where: tuple[str | int, ...]
+) -> Iterator[Mistake]:
+    if not members:
+        yield where, "is a struct without properties; list its members"
+        return
+    yield from _breaches_of_properties(members, inside)
+
+
+def _breaches_of_items(items: dict[str, Any] | None, where: tuple[str | int, ...]) -> Iterator[Mistake]:
+    if not items:
+        yield where, "is an array without items; write what it consists of"
+        return
+    yield from _breaches_of_type(items, (*where, "items"))
+
+
+def _type_menu() -> str:
+    return "varchar(n), bigint, integer, double precision, numeric(p,s), boolean, date, timestamp, struct, array"
+
+
+def _is_re2(pattern: str) -> bool:
+    try:
+        pc.match_substring_regex(pa.array([""]), pattern)  # pyright: ignore[reportAttributeAccessIssue]
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _place(path: Path, text: str, document: Any, where: Sequence[str | int], message: str) -> str:
+    """`file:line: field: message`."""
+    node: yaml.Node | None = yaml.compose(text)
+    line = 1
+    names: list[str] = []
+    value = document
+    for step in where:
+        node = _child(node, step)
+        if node is None:
+            break
+        line = node.start_mark.line + 1
+        value = value[step]
+        label = value.get("name", step) if isinstance(value, dict) and isinstance(step, int) else step
+        if label not in ("properties", "schema"):
+            names.append(str(label))
+    return f"{path}:{line}: {'.'.join(names) or 'contract'}: {message}"
+
+
+def _child(node: yaml.Node | None, step: str | int) -> yaml.Node | None:
+    if isinstance(node, yaml.MappingNode):
+        return next((value for key, value in node.value if key.value == step), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+        return node.value[step]
+    return None
+
+
+def _custom(holder: Mapping[str, Any]) -> dict[str, Any]:
+    return {p["property"]: p.get("value") for p in holder.get("customProperties") or []}
+
+
+def _args(text: str | None) -> tuple[int, ...]:
+    return tuple(int(a) for a in text.split(",")) if text else ()
+
+
+def _contract(path: Path, standard: OpenDataContractStandard) -> Contract:
+    document = standard.model_dump(by_alias=True, exclude_none=True)
+    properties = document["schema"][0]["properties"]
+    sla = {p["property"]: p["value"] * _UNITS[p["unit"]] for p in document["slaProperties"]}
+    return Contract(
+        name=document["name"],
+        version=document["version"],
+        path=path,
+        description=document["description"]["purpose"],
+        domain=document["domain"],
+        owner=document["team"]["name"],
+        source=_source(document["servers"][0]),
+        fields=tuple(_field(p) for p in properties),
+        primary_key=tuple(p["name"] for p in _positioned(properties, "primaryKey", "primaryKeyPosition")),
+        partitions=tuple(_partition(p) for p in _positioned(properties, "partitioned", "partitionKeyPosition")),
+        freshness=sla["freshness"],
+        retention=sla["retention"],
+        archive=sla["archive"],
+        quarantine_limit=float(_custom(document)["quarantineLimit"]),
+    )
+
+
+def _source(server: dict[str, Any]) -> KinesisSource | ObjectSource:
+    custom = _custom(server)
+    if server["type"] == "kinesis":
+        return KinesisSource(stream=custom["stream"], format="json")
+    return ObjectSource(
+        zone="landing",
+        prefix=server["location"].removeprefix("s3://{landing}/"),
+        format=server["format"],
+        delimiter=custom.get("delimiter", ","),
+        null_values=tuple(custom.get("nullValues", ("",))),
+    )
+
+
+def _positioned(properties: Iterable[dict[str, Any]], flag: str, position: str) -> list[dict[str, Any]]:
+    return sorted((p for p in properties if p.get(flag)), key=lambda p: p.get(position, 0))
+
+
+def _partition(prop: dict[str, Any]) -> Partition:
+    default = _DEFAULT_TRANSFORM.get(prop["physicalType"], "identity")
+    return Partition(field=prop["name"], transform=_custom(prop).get("partitionTransform", default))
+
+
+def _field(prop: dict[str, Any], name: str | None = None) -> Field:
+    match = _PHYSICAL_TYPE.match(prop["physicalType"])
+    assert match, "checked when the contract was read"
+    options = prop.get("logicalTypeOptions") or {}
+    return Field(
+        name=name or prop["name"],
+        type=Type(match["name"], _args(match["args"])),
+        description=prop.get("description", ""),
+        required=bool(prop.get("required")),
+        classification=prop.get("classification"),
+        enum=tuple(str(e["value"]) for e in prop.get("enum") or ()),
+        pattern=options.get("pattern"),
+        min_length=options.get("minLength"),
+        minimum=options.get("minimum"),
+        maximum=options.get("maximum"),
+        exclusive_minimum=options.get("exclusiveMinimum"),
+        exclusive_maximum=options.get("exclusiveMaximum"),
+        min_items=options.get("minItems"),
+        max_items=options.get("maxItems"),
+        fields=tuple(_field(p) for p in prop.get("properties") or ()),
+        element=_field(prop["items"], "element") if "items" in prop else None,
+    )
