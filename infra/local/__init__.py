@@ -1,1 +1,1 @@
-"""The AWS services that the platform uses, on 127.0.0.1, and live traffic to play into them."""
+"""The AWS services on this machine: what stands in for them, and how it is started, filled and stopped."""

@@ -1,0 +1,78 @@
+"""Fixtures for every test: settings, and a local AWS on a free port that lives as long as the test session."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.local.aws.engine import answering_pid
+from orchestration.settings import DEFAULTS, Environment, Settings
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def local_settings(aws_endpoint_url: str, state_dir: Path) -> Settings:
+    """Settings that share no name with those of another test."""
+    run = uuid.uuid4().hex[:10]
+    return Settings(
+        **{
+            **DEFAULTS[Environment.LOCAL],
+            "environment": Environment.LOCAL,
+            "aws_endpoint_url": aws_endpoint_url,
+            "prefix": f"test-{run}",
+            "landing_database": f"landing_{run}",
+            "quarantine_database": f"quarantine_{run}",
+            "lake_database": f"lake_{run}",
+            "state_dir": state_dir,
+        }
+    )
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the developer's shell sets must not reach a test."""
+    for name in os.environ:
+        if name.startswith(("WATERSHED_", "AWS_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """The local AWS, and settings that lead to it. It ends with the session, however that ends."""
+    port, folder = free_port(), tmp_path_factory.mktemp("local-aws")
+    command = [sys.executable, "-m", "infra.local.aws", "--port", str(port), "--exit-with-stdin"]
+    log = folder / "aws.log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT)
+    url = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 30
+    while answering_pid(url) != server.pid:
+        if server.poll() is not None or time.monotonic() > deadline:
+            server.kill()
+            pytest.fail(f"the local AWS did not start:\n{log.read_text()}")
+        time.sleep(0.05)
+    yield local_settings(url, folder)
+    server.terminate()
+    server.wait(timeout=10)
+    assert server.stdin is not None
+    server.stdin.close()
+
+
+@pytest.fixture
+def fresh_settings(local_aws: Settings, tmp_path: Path) -> Settings:
+    """Settings for the local AWS under names, and a state folder, of this test alone. Nothing is made in it yet."""
+    assert local_aws.aws_endpoint_url is not None
+    return local_settings(local_aws.aws_endpoint_url, tmp_path)
