@@ -1,0 +1,1 @@
+"""A real OpenSearch on this machine: its artifacts from Maven Central, run on the installed Java."""
