@@ -6,7 +6,7 @@ its provenance: where it was read. A row of the quarantine table carries why it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import pyarrow as pa
 from pyiceberg.partitioning import PartitionField, PartitionSpec
@@ -108,9 +108,13 @@ def quarantine_partitions() -> tuple[Partition, ...]:
 
 
 def arrow_type(field: Field) -> pa.DataType:
-    """The Arrow type of a field, nested ones included. Strings are UTF-8, timestamps microseconds in UTC."""
+    """The Arrow type of a field, nested ones included. Strings are UTF-8, timestamps microseconds in UTC.
+
+    A struct's members are nullable even where the contract requires them: Arrow gives a null struct null members and
+    refuses to cast those to a non-nullable one. Decoding is what holds the requirement.
+    """
     if field.fields:
-        return pa.struct([arrow_field(member) for member in field.fields])
+        return pa.struct([pa.field(member.name, arrow_type(member)) for member in field.fields])
     if field.element:
         return pa.list_(pa.field("element", arrow_type(field.element), nullable=False))
     return _ARROW[field.type.name](*field.type.args)
@@ -129,19 +133,19 @@ def arrow_schema(fields: Iterable[Field]) -> pa.Schema:
 def iceberg_schema(fields: Iterable[Field]) -> Schema:
     """The Iceberg schema of some columns, with ids in order of declaration and descriptions as column docs."""
     ids = iter(range(1, 1_000_000))
-    return Schema(*(_nested_field(field, ids) for field in fields))
+    return Schema(*(_nested_field(field, ids, field.required) for field in fields))
 
 
-def _nested_field(field: Field, ids: Iterable[int]) -> NestedField:
-    field_id = next(iter(ids))
-    return NestedField(field_id, field.name, _iceberg_type(field, ids), required=field.required, doc=field.description)
+def _nested_field(field: Field, ids: Iterator[int], required: bool) -> NestedField:
+    field_id = next(ids)
+    return NestedField(field_id, field.name, _iceberg_type(field, ids), required=required, doc=field.description)
 
 
-def _iceberg_type(field: Field, ids: Iterable[int]) -> IcebergType:
+def _iceberg_type(field: Field, ids: Iterator[int]) -> IcebergType:
     if field.fields:
-        return StructType(*(_nested_field(member, ids) for member in field.fields))
+        return StructType(*(_nested_field(member, ids, required=False) for member in field.fields))
     if field.element:
-        element_id = next(iter(ids))
+        element_id = next(ids)
         return ListType(element_id, _iceberg_type(field.element, ids), element_required=True)
     return _ICEBERG[field.type.name](*field.type.args)
 
@@ -154,7 +158,9 @@ def partition_spec(schema: Schema, partitions: Iterable[Partition]) -> Partition
                 source_id=schema.find_field(partition.field).field_id,
                 field_id=1000 + index,
                 transform=parse_transform(partition.transform),
-                name=partition.field if partition.transform == "identity" else f"{partition.field}_{partition.transform}",
+                name=partition.field
+                if partition.transform == "identity"
+                else f"{partition.field}_{partition.transform}",
             )
             for index, partition in enumerate(partitions)
         )

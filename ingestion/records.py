@@ -1,0 +1,73 @@
+"""Records as a reader hands them over: original bytes, where each was read, and how they are encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+# Where a source is read up to, as JSON. Each reader defines what is in its own.
+Position = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Json:
+    """One JSON document a record (RFC 8259, read leniently: a trailing comma passes)."""
+
+
+@dataclass(frozen=True)
+class Csv:
+    """One line of values a record (RFC 4180), named by the header of its object."""
+
+    header: tuple[str, ...]
+    delimiter: str
+    null_values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Bytes that no record could be made of."""
+
+    reason: str
+
+
+Encoding = Json | Csv | Unreadable
+
+
+@dataclass(frozen=True)
+class Records:
+    """Records of one encoding.
+
+    `payload` is a binary array of n records, `provenance` a table of n rows with the columns of
+    `schemas.provenance_fields`.
+    """
+
+    payload: pa.BinaryArray
+    provenance: pa.Table
+    encoding: Encoding
+
+    def __len__(self) -> int:
+        return len(self.payload)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the records and their provenance take in memory."""
+        return self.payload.nbytes + self.provenance.nbytes
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one commit lands: records, and the position of the source after them."""
+
+    records: Sequence[Records]
+    position: Position
+
+    def __len__(self) -> int:
+        return sum(len(records) for records in self.records)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all records."""
+        return sum(records.nbytes for records in self.records)
