@@ -286,6 +286,14 @@ def _breaches_of_type(prop: dict[str, Any], where: tuple[str | int, ...]) -> Ite
         yield where, f"physicalType is {physical!r}; write precision (at most 38) and scale, as in numeric(12,2)"
     elif name not in ("varchar", "numeric") and args:
         yield where, f"physicalType is {physical!r}; {name} takes no length: write {name}"
+    yield from _breaches_of_rules(prop, name, where)
+    if name == "struct":
+        yield from _breaches_of_members(prop.get("properties"), (*where, "properties"), where)
+    if name == "array":
+        yield from _breaches_of_items(prop.get("items"), where)
+
+
+def _breaches_of_rules(prop: dict[str, Any], name: str, where: tuple[str | int, ...]) -> Iterator[Mistake]:
     options = prop.get("logicalTypeOptions") or {}
     if unknown := sorted(set(options) - _OPTIONS.get(name, set())):
         held = ", ".join(sorted(_OPTIONS.get(name, set()))) or "none"
@@ -297,10 +305,6 @@ def _breaches_of_type(prop: dict[str, Any], where: tuple[str | int, ...]) -> Ite
     pattern = options.get("pattern")
     if pattern is not None and not _is_re2(pattern):
         yield where, f"pattern {pattern!r} is not a regular expression of RE2 (no look-around, no back-references)"
-    if name == "struct":
-        yield from _breaches_of_members(prop.get("properties"), (*where, "properties"), where)
-    if name == "array":
-        yield from _breaches_of_items(prop.get("items"), where)
 
 
 def _breaches_of_members(

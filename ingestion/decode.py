@@ -119,6 +119,7 @@ def _unreadable(records: Records, encoding: Unreadable) -> pa.Table:
 
 def _json_documents(connection: duckdb.DuckDBPyConnection, payload: pa.BinaryArray) -> pa.Table:
     connection.register("payloads", pa.table({"payload": payload}))
+    json_type = _type_name("json_type(text)")
     return connection.execute(f"""
         with texts as (select try(decode(payload)) as text from payloads),
         judged as (
@@ -127,7 +128,7 @@ def _json_documents(connection: duckdb.DuckDBPyConnection, payload: pa.BinaryArr
                 case
                     when text is null then 'not UTF-8'
                     when not json_valid(text) then 'not JSON'
-                    when json_type(text) <> 'OBJECT' then 'a JSON ' || {_type_name("json_type(text)")} || ', not an object'
+                    when json_type(text) <> 'OBJECT' then 'a JSON ' || {json_type} || ', not an object'
                 end as broken,
             from texts
         )
@@ -336,7 +337,8 @@ def _value(node: _Node) -> str:
         return f"case when {node.type} is not null then struct_pack({members}) end"
     if node.field.element:
         item, inner = _element(node)
-        return f"case when {node.type} = 'ARRAY' then list_transform({_elements(node)}, lambda {item}: {_value(inner)}) end"
+        values = f"list_transform({_elements(node)}, lambda {item}: {_value(inner)})"
+        return f"case when {node.type} = 'ARRAY' then {values} end"
     return _scalar(node.field, node.member)
 
 
@@ -447,7 +449,8 @@ def _type_checks(node: _Node, text_only: bool) -> list[Check]:
 def _type_name(json_type: str) -> str:
     """What JSON (RFC 8259) calls a type of DuckDB's."""
     numbers = ", ".join(map(_literal, _NUMBERS))
-    return f"(case when {json_type} in ({numbers}) then 'number' else replace(lower({json_type}), 'varchar', 'string') end)"
+    other = f"replace(lower({json_type}), 'varchar', 'string')"
+    return f"(case when {json_type} in ({numbers}) then 'number' else {other} end)"
 
 
 def _bound_checks(node: _Node) -> list[Check]:

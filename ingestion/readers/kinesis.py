@@ -1,0 +1,213 @@
+"""Reads a Kinesis stream: all shards, from a position up to the tip, a bounded number of bytes at a time.
+
+The position is `{"shards": {shard id: last sequence number read}, "ended": [ids of closed shards read to their end]}`.
+A closed shard stays in `ended` for as long as the stream still lists it; without that it would be read again.
+
+A batch ends on a whole Kinesis record, so the position needs no sub-sequence number; provenance has it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from aws_kinesis_agg import messages_pb2
+from botocore.exceptions import ClientError
+from tenacity import Retrying, before_sleep_log, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from ingestion.contract import Contract
+from ingestion.errors import SourceError
+from ingestion.records import Batch, Json, Position, Records
+from ingestion.schemas import arrow_schema, provenance_fields
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import GetRecordsOutputTypeDef, RecordTypeDef
+
+logger = logging.getLogger(__name__)
+
+# The format of records that the Kinesis Producer Library aggregates.
+# https://github.com/awslabs/amazon-kinesis-producer/blob/master/aggregation-format.md
+_KPL_MAGIC = b"\xf3\x89\x9a\xc2"
+_KPL_DIGEST_BYTES = 16
+
+# GetRecords returns at most 10 MB and 10,000 records; a shard takes 5 calls and 2 MB a second.
+# https://docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html
+_RECORDS_A_CALL = 10_000
+_SHARDS_AT_ONCE = 4
+_THROTTLES = ("ProvisionedThroughputExceededException", "LimitExceededException", "KMSThrottlingException")
+_GIVE_UP_AFTER_SECONDS = 300
+
+
+@dataclass
+class _Shard:
+    """A shard that is being read."""
+
+    shard_id: str
+    sequence_number: str | None
+    iterator: str | None
+    at_tip: bool = False
+
+    @property
+    def ended(self) -> bool:
+        """The shard is closed and has been read to its end."""
+        return self.iterator is None
+
+
+@dataclass
+class _Buffer:
+    """User records of the batch that is being filled."""
+
+    payload: list[bytes] = field(default_factory=list)
+    shard: list[str] = field(default_factory=list)
+    sequence: list[str] = field(default_factory=list)
+    sub_sequence: list[int] = field(default_factory=list)
+    arrived: list[datetime] = field(default_factory=list)
+    nbytes: int = 0
+
+    def add(self, shard_id: str, record: RecordTypeDef) -> None:
+        """Add the user records of one Kinesis record."""
+        user_records = deaggregate(record["Data"])
+        count = len(user_records)
+        self.payload += user_records
+        self.shard += [shard_id] * count
+        self.sequence += [record["SequenceNumber"]] * count
+        self.sub_sequence += range(count)
+        self.arrived += [_naive_utc(record["ApproximateArrivalTimestamp"])] * count
+        self.nbytes += len(record["Data"])
+
+
+class KinesisReader:
+    """Reads one contract's stream. `max_bytes` bounds a batch, `stream` is the deployed name."""
+
+    def __init__(self, client: KinesisClient, contract: Contract, stream: str, *, max_bytes: int) -> None:
+        self._client = client
+        self._contract = contract
+        self._stream = stream
+        self._max_bytes = max_bytes
+
+    def batches(self, position: Position | None, landed: object = None) -> Iterator[Batch]:
+        """Batches after a position (None: from the oldest record kept), up to the tip as it is when reading starts.
+
+        Raises SourceError if the stream does not exist or throttling does not end.
+        """
+        started = datetime.now(UTC)
+        shards = self._open(position or {})
+        ended = {shard.shard_id for shard in shards if shard.ended}
+        with ThreadPoolExecutor(_SHARDS_AT_ONCE, thread_name_prefix="shard") as pool:
+            buffer = _Buffer()
+            moved = False
+            while active := [s for s in shards if not s.ended and not s.at_tip][:_SHARDS_AT_ONCE]:
+                for shard, records in zip(active, pool.map(lambda s: self._page(s, started), active), strict=True):
+                    for record in records:
+                        buffer.add(shard.shard_id, record)
+                    moved = moved or bool(records)
+                if buffer.nbytes >= self._max_bytes:
+                    yield self._batch(buffer, shards)
+                    buffer, moved, ended = _Buffer(), False, {s.shard_id for s in shards if s.ended}
+            if moved or {s.shard_id for s in shards if s.ended} != ended:
+                yield self._batch(buffer, shards)
+
+    def _batch(self, buffer: _Buffer, shards: Sequence[_Shard]) -> Batch:
+        count = len(buffer.payload)
+        columns = [
+            pa.repeat(pa.scalar(self._stream), count),
+            pa.array(buffer.shard, pa.string()),
+            pa.array(buffer.sequence, pa.string()),
+            pa.array(buffer.sub_sequence, pa.int64()),
+            pa.array(buffer.arrived, pa.timestamp("us")),
+        ]
+        provenance = pa.table(columns, schema=arrow_schema(provenance_fields(self._contract)))
+        position = {
+            "shards": {s.shard_id: s.sequence_number for s in shards if s.sequence_number and not s.ended},
+            "ended": sorted(s.shard_id for s in shards if s.ended),
+        }
+        return Batch([Records(pa.array(buffer.payload, pa.binary()), provenance, Json())], position)
+
+    def _open(self, position: Position) -> list[_Shard]:
+        """All shards that the stream lists, each with an iterator at the position."""
+        read, ended = position.get("shards", {}), set(position.get("ended", ()))
+        return [
+            _Shard(shard_id, read.get(shard_id), None)
+            if shard_id in ended
+            else _Shard(shard_id, read.get(shard_id), self._iterator(shard_id, read.get(shard_id)))
+            for shard_id in self._shard_ids()
+        ]
+
+    def _shard_ids(self) -> list[str]:
+        paginator = self._client.get_paginator("list_shards")
+        try:
+            pages = list(paginator.paginate(StreamName=self._stream))
+        except self._client.exceptions.ResourceNotFoundException as error:
+            raise SourceError(
+                f"{self._contract.name}: there is no Kinesis stream {self._stream!r}. Create it (`terraform apply`;"
+                f" locally `watershed up`), or mend the contract's stream in {self._contract.path}."
+            ) from error
+        return [shard["ShardId"] for page in pages for shard in page["Shards"]]
+
+    def _iterator(self, shard_id: str, sequence_number: str | None) -> str:
+        start: dict[str, Any] = (
+            {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": sequence_number}
+            if sequence_number
+            else {"ShardIteratorType": "TRIM_HORIZON"}
+        )
+        answer = self._retrying()(self._client.get_shard_iterator, StreamName=self._stream, ShardId=shard_id, **start)
+        return answer["ShardIterator"]
+
+    def _page(self, shard: _Shard, started: datetime) -> list[RecordTypeDef]:
+        """One GetRecords of a shard, whose state moves on with it."""
+        answer = self._get_records(shard)
+        records = answer["Records"]
+        shard.iterator = answer.get("NextShardIterator")
+        if records:
+            shard.sequence_number = records[-1]["SequenceNumber"]
+        past_start = bool(records) and records[-1]["ApproximateArrivalTimestamp"] >= started
+        shard.at_tip = past_start or answer.get("MillisBehindLatest") == 0
+        return records
+
+    def _get_records(self, shard: _Shard) -> GetRecordsOutputTypeDef:
+        assert shard.iterator, "only shards that have not ended are read"
+        for attempt in self._retrying():
+            with attempt:
+                try:
+                    return self._client.get_records(ShardIterator=shard.iterator, Limit=_RECORDS_A_CALL)
+                except self._client.exceptions.ExpiredIteratorException:
+                    # An iterator lives for five minutes: a commit may have taken longer.
+                    shard.iterator = self._iterator(shard.shard_id, shard.sequence_number)
+                    return self._client.get_records(ShardIterator=shard.iterator, Limit=_RECORDS_A_CALL)
+        raise AssertionError("the loop above returns or raises")
+
+    def _retrying(self) -> Retrying:
+        """Back off while the stream throttles: exponentially, with jitter, up to five minutes in all."""
+        return Retrying(
+            retry=retry_if_exception(_is_throttle),
+            wait=wait_random_exponential(multiplier=0.2, max=10),
+            stop=stop_after_delay(_GIVE_UP_AFTER_SECONDS),
+            before_sleep=before_sleep_log(logger, logging.WARNING),
+            reraise=True,
+        )
+
+
+def deaggregate(data: bytes) -> list[bytes]:
+    """The user records in a Kinesis record: several if a producer aggregated them, else the record itself."""
+    if not data.startswith(_KPL_MAGIC) or len(data) <= len(_KPL_MAGIC) + _KPL_DIGEST_BYTES:
+        return [data]
+    body, digest = data[len(_KPL_MAGIC) : -_KPL_DIGEST_BYTES], data[-_KPL_DIGEST_BYTES:]
+    if hashlib.md5(body, usedforsecurity=False).digest() != digest:
+        return [data]
+    message = messages_pb2.AggregatedRecord.FromString(body)  # pyright: ignore[reportAttributeAccessIssue]
+    return [record.data for record in message.records]
+
+
+def _is_throttle(error: BaseException) -> bool:
+    return isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") in _THROTTLES
+
+
+def _naive_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)

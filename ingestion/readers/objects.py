@@ -1,0 +1,287 @@
+"""Reads objects under a prefix of S3: files that were dropped there. Each version of each object lands once.
+
+Which objects have landed stands in the two tables themselves: their provenance columns are the ledger. The position
+holds only what those cannot tell:
+- `open`: an object of which a part has landed, and the ordinal to go on from;
+- `empty`: objects without a record, which no row tells of.
+
+Objects may be gzip or plain, whatever their names say.
+"""
+
+from __future__ import annotations
+
+import csv as csv_module
+import logging
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+from botocore.exceptions import ClientError
+
+from ingestion.contract import Contract, ObjectSource
+from ingestion.errors import SourceError
+from ingestion.records import Batch, Csv, Encoding, Json, Position, Records, Unreadable
+from ingestion.schemas import arrow_schema, provenance_fields
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+logger = logging.getLogger(__name__)
+
+LONGEST_RECORD = 10 * 1024 * 1024
+_BLOCK = 8 * 1024 * 1024
+_GZIP_MAGIC = b"\x1f\x8b"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_PARQUET_ROWS = 16_384
+
+
+class Readable(Protocol):
+    """Bytes that come from elsewhere."""
+
+    def read(self, size: int, /) -> bytes:
+        """Read up to `size` bytes; none at the end."""
+        ...
+
+
+# The objects that have landed, as pairs of key and ETag.
+Ledger = Callable[[], set[tuple[str, str]]]
+
+
+@dataclass(frozen=True)
+class _Object:
+    """An object of the bucket's listing."""
+
+    key: str
+    etag: str
+    modified: datetime
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Some records of an object: their bytes, their encoding, the ordinal of the first."""
+
+    payload: list[bytes]
+    encoding: Encoding
+    ordinal: int
+
+
+class ObjectReader:
+    """Reads the objects of one contract. `max_bytes` bounds a batch."""
+
+    def __init__(self, client: S3Client, contract: Contract, bucket: str, *, max_bytes: int) -> None:
+        assert isinstance(contract.source, ObjectSource)
+        self._client = client
+        self._contract = contract
+        self._source = contract.source
+        self._bucket = bucket
+        self._max_bytes = max_bytes
+
+    def batches(self, position: Position | None, landed: Ledger) -> Iterator[Batch]:
+        """Batches of all objects that have not landed, oldest first. Raises SourceError if the bucket is missing."""
+        position = position or {}
+        opened: dict[str, Any] | None = position.get("open")
+        listing = self._list()
+        listed = {(o.key, o.etag) for o in listing}
+        empty = [pair for pair in map(tuple, position.get("empty", ())) if pair in listed]
+        pending = self._pending(listing, landed() | set(empty), opened)
+        parts: list[Records] = []
+        size = 0
+        for obj, first in pending:
+            ordinal = first
+            for part in self._parts(obj, first):
+                records = self._records(obj, part)
+                parts.append(records)
+                size += records.nbytes
+                ordinal = part.ordinal + len(records)
+                if size >= self._max_bytes:
+                    going_on = {"key": obj.key, "etag": obj.etag, "ordinal": ordinal}
+                    yield Batch(parts, {"open": going_on, "empty": empty})
+                    parts, size, opened = [], 0, going_on
+            if ordinal == 0:
+                empty.append((obj.key, obj.etag))
+        # Where a batch ended with an object, what is left to commit is that the object is closed.
+        if parts or opened or len(empty) > len(position.get("empty", ())):
+            yield Batch(parts, {"open": None, "empty": empty})
+
+    def _list(self) -> list[_Object]:
+        paginator = self._client.get_paginator("list_objects_v2")
+        try:
+            pages = list(paginator.paginate(Bucket=self._bucket, Prefix=self._source.prefix))
+        except self._client.exceptions.NoSuchBucket as error:
+            raise SourceError(
+                f"{self._contract.name}: there is no bucket {self._bucket!r}. Create it (`terraform apply`; locally"
+                " `watershed up`)."
+            ) from error
+        found = [
+            _Object(entry["Key"], entry["ETag"].strip('"'), entry["LastModified"])
+            for page in pages
+            for entry in page.get("Contents", ())
+            if not entry["Key"].endswith("/")
+        ]
+        return sorted(found, key=lambda o: (o.modified, o.key))
+
+    def _pending(
+        self, listing: Sequence[_Object], landed: set[tuple[str, str]], opened: dict[str, Any] | None
+    ) -> list[tuple[_Object, int]]:
+        """What is to be read, each with the ordinal to start from: the open object first."""
+        if opened is None:
+            return [(o, 0) for o in listing if (o.key, o.etag) not in landed]
+        rest = [(o, 0) for o in listing if (o.key, o.etag) not in landed and o.key != opened["key"]]
+        same = [o for o in listing if o.key == opened["key"]]
+        if same and same[0].etag == opened["etag"]:
+            return [(same[0], opened["ordinal"]), *rest]
+        logger.warning(
+            "%s: s3://%s/%s was replaced or removed after %s of its records had landed; the rest of that version is"
+            " gone. Drop it again under another key to land it whole.",
+            self._contract.name,
+            self._bucket,
+            opened["key"],
+            opened["ordinal"],
+        )
+        return [*((o, 0) for o in same if (o.key, o.etag) not in landed), *rest]
+
+    def _records(self, obj: _Object, part: _Part) -> Records:
+        count = len(part.payload)
+        columns = [
+            pa.repeat(pa.scalar(self._bucket), count),
+            pa.repeat(pa.scalar(obj.key), count),
+            pa.repeat(pa.scalar(obj.etag), count),
+            pa.array(range(part.ordinal, part.ordinal + count), pa.int64()),
+            pa.repeat(pa.scalar(obj.modified.astimezone(UTC).replace(tzinfo=None), pa.timestamp("us")), count),
+        ]
+        provenance = pa.table(columns, schema=arrow_schema(provenance_fields(self._contract)))
+        return Records(pa.array(part.payload, pa.binary()), provenance, part.encoding)
+
+    def _parts(self, obj: _Object, first: int) -> Iterator[_Part]:
+        """The records of an object from an ordinal on. What cannot be read becomes one unreadable record."""
+        ordinal = first
+        try:
+            body = self._client.get_object(Bucket=self._bucket, Key=obj.key, IfMatch=f'"{obj.etag}"')["Body"]
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in ("PreconditionFailed", "NoSuchKey"):
+                # Replaced or removed since the listing: the next run lists what is there then.
+                return
+            raise
+        try:
+            with body:
+                for part in self._read(body, first):
+                    yield part
+                    ordinal = part.ordinal + len(part.payload)
+        except (zlib.error, EOFError, pa.ArrowInvalid, UnicodeDecodeError, _Misshapen) as error:
+            place = f"s3://{self._bucket}/{obj.key}"
+            reason = f"unreadable from record {ordinal} on: {error}. The bytes stay at {place}"
+            logger.warning("%s: %s: %s", self._contract.name, place, reason)
+            yield _Part([b""], Unreadable(reason), ordinal)
+
+    def _read(self, body: Readable, first: int) -> Iterator[_Part]:
+        if self._source.format == "parquet":
+            yield from _parquet_parts(body, first)
+            return
+        records = _split(_blocks(body), quoted=self._source.format == "csv")
+        encoding: Encoding = Json()
+        ordinal = 0
+        for block in records:
+            lines = block
+            if self._source.format == "csv" and isinstance(encoding, Json):
+                encoding, lines = self._header(lines[0]), lines[1:]
+            skipped = min(max(first - ordinal, 0), len(lines))
+            if lines[skipped:]:
+                yield _Part(lines[skipped:], encoding, ordinal + skipped)
+            ordinal += len(lines)
+
+    def _header(self, line: bytes) -> Csv:
+        header = next(csv_module.reader([line.decode()], delimiter=self._source.delimiter))
+        missing = [f.name for f in self._contract.fields if f.required and f.name not in header]
+        if missing or len(set(header)) < len(header):
+            wrong = f"lacks {', '.join(missing)}" if missing else "names a column twice"
+            raise _Misshapen(f"its header {','.join(header)} {wrong}")
+        return Csv(tuple(header), self._source.delimiter, self._source.null_values)
+
+
+class _Misshapen(Exception):
+    """An object whose form is not what its contract says."""
+
+
+def _blocks(body: Readable) -> Iterator[bytes]:
+    """The object's bytes, unzipped, a block at a time. Concatenated gzip members are one file (RFC 1952)."""
+    head = body.read(_BLOCK)
+    if not head.startswith(_GZIP_MAGIC):
+        while head:
+            yield head
+            head = body.read(_BLOCK)
+        return
+    unzip = zlib.decompressobj(wbits=31)
+    while head:
+        data = unzip.decompress(head, _BLOCK)
+        if data:
+            yield data
+        if unzip.eof:
+            head = unzip.unused_data or body.read(_BLOCK)
+            unzip = zlib.decompressobj(wbits=31) if head else unzip
+        else:
+            head = unzip.unconsumed_tail or body.read(_BLOCK)
+    if not unzip.eof:
+        raise EOFError("the gzip stream ends in its middle")
+
+
+def _split(blocks: Iterator[bytes], *, quoted: bool) -> Iterator[list[bytes]]:
+    """Lines, without their ends and without empty ones, a block's worth at a time. A quoted line break is no end."""
+    rest = b""
+    first = True
+    for block in blocks:
+        data = rest + (block.removeprefix(_BYTE_ORDER_MARK) if first else block)
+        first = False
+        lines = data.split(b"\n")
+        rest = lines.pop()
+        if quoted:
+            lines, rest = _join_quoted(lines, rest)
+        if len(rest) > LONGEST_RECORD:
+            raise _Misshapen(f"a record is longer than {LONGEST_RECORD} bytes")
+        if found := [line.removesuffix(b"\r") for line in lines if line.strip()]:
+            yield found
+    if rest.strip():
+        yield [rest.removesuffix(b"\r")]
+
+
+def _join_quoted(lines: list[bytes], rest: bytes) -> tuple[list[bytes], bytes]:
+    """Join lines until their quotes are even (RFC 4180 doubles a quote inside a quoted value)."""
+    if not any(line.count(b'"') % 2 for line in lines):
+        return lines, rest
+    joined: list[bytes] = []
+    pending: list[bytes] = []
+    odd = False
+    for line in lines:
+        pending.append(line)
+        odd ^= bool(line.count(b'"') % 2)
+        if not odd:
+            joined.append(b"\n".join(pending))
+            pending = []
+    return joined, b"\n".join([*pending, rest])
+
+
+def _parquet_parts(body: Readable, first: int) -> Iterator[_Part]:
+    """Rows of a Parquet file as JSON documents. The file is spooled to disk: Parquet is read from its end."""
+    with tempfile.TemporaryFile() as spool:
+        while block := body.read(_BLOCK):
+            spool.write(block)
+        spool.seek(0)
+        ordinal = 0
+        for batch in pq.ParquetFile(spool).iter_batches(_PARQUET_ROWS):
+            if ordinal + len(batch) > first:
+                skipped = max(first - ordinal, 0)
+                yield _Part(_as_json(batch.slice(skipped)), Json(), ordinal + skipped)
+            ordinal += len(batch)
+
+
+def _as_json(batch: pa.RecordBatch) -> list[bytes]:
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+        connection.register("rows", pa.Table.from_batches([batch]))
+        documents = connection.execute("select to_json(rows)::varchar::blob from rows").to_arrow_table()
+    return [document for document in documents.column(0).to_pylist() if document is not None]
