@@ -1,0 +1,11 @@
+{# Fails for each combination of columns that is there more than once: the grain of a model with several key columns. -#}
+{% test unique_combination(model, columns) %}
+
+select
+    {{ columns | join(', ') }},
+    count(*) as copies
+from {{ model }}
+group by {{ columns | join(', ') }}
+having count(*) > 1
+
+{% endtest %}

@@ -1,0 +1,1 @@
+"""DuckDB over the local lake: the engine that stands in for Athena and Redshift on one machine."""
