@@ -11,22 +11,12 @@ and completed without a row being read: it therefore has no `RowInfo`.
 
 from __future__ import annotations
 
-import re
+from moto.quicksight.models import quicksight_backends
 
-import moto.quicksight.urls
-
-from infra.local.aws.quicksight.requests import SERVICE
-from infra.local.aws.quicksight.responses import OPERATIONS, QuickSightResponse
+from infra.local.aws.quicksight.models import CompletedQuickSightBackend
 
 
 def install() -> None:
-    """Route the paths of `OPERATIONS` here, and leave moto the others."""
-    table = moto.quicksight.urls.url_paths
-    uris = {SERVICE.operation_model(name).http["requestUri"] for name in OPERATIONS}
-    mine = {re.sub(r"\{(\w+)\}", "X", uri) for uri in uris}
-    for path in list(table):
-        if re.sub(r"\(\?P<\w+>.*?\)", "X", path.removeprefix("{0}").removesuffix("$")) in mine:
-            del table[path]
-    for uri in sorted(uris):
-        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", uri)
-        table["{0}" + pattern + "$"] = QuickSightResponse.dispatch
+    """Make moto build this backend, which brings its own paths. Call it before the first request."""
+    quicksight_backends.clear()
+    quicksight_backends.backend = CompletedQuickSightBackend

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from threading import RLock
 
 from moto.core.responses import ActionResult, BaseResponse
+from moto.quicksight.models import quicksight_backends
 
-from infra.local.aws.quicksight.backend import QuickSight, quicksights
+from infra.local.aws.quicksight.models import CompletedQuickSightBackend, QuickSight
 from infra.local.aws.quicksight.refusals import Answer, Request, refuse
 from infra.local.aws.quicksight.requests import SERVICE, check_request
 
@@ -22,8 +23,10 @@ def _operation(answer: Callable[[QuickSight, Request], Answer]) -> Callable[[Qui
 
     def respond(self: QuickSightResponse) -> ActionResult:
         request = self.checked_request()
+        backend = quicksight_backends[self.current_account][self.region]
+        assert isinstance(backend, CompletedQuickSightBackend), "install() was not called before the first request"
         with _records:
-            result = answer(quicksights[self.current_account][self.region], request)
+            result = answer(backend.resources, request)
         return ActionResult({**result, "RequestId": str(uuid.uuid4()), "Status": 200})
 
     return respond

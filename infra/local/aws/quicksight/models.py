@@ -1,4 +1,4 @@
-"""The operations on data sources, data sets, ingestions and dashboards, and the records that they work on."""
+"""The operations on data sources, data sets, ingestions and dashboards, as a backend of moto's."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import uuid
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
-from moto.core.base_backend import BackendDict, BaseBackend
-from moto.quicksight.models import quicksight_backends
+from moto.core.resource_tagging import TaggedResource
+from moto.quicksight.models import QuickSightBackend
+from moto.utilities.tagging_service import TaggingService
+from moto.utilities.utils import get_partition
 
 from infra.local.aws.quicksight.columns import logical_columns, output_column
 from infra.local.aws.quicksight.definitions import check_identifiers, column_errors, error_of, parameter_errors
@@ -25,11 +27,11 @@ from infra.local.aws.quicksight.refusals import Answer, Request, existing, inval
 _PAGE = 100
 
 
-class QuickSight(BaseBackend):
+class QuickSight:
     """The records of one account and region, and the operations on them."""
 
-    def __init__(self, region_name: str, account_id: str) -> None:
-        super().__init__(region_name, account_id)
+    def __init__(self, region_name: str, account_id: str, tagger: TaggingService) -> None:
+        self.region_name, self.account_id, self.tagger = region_name, account_id, tagger
         self.data_sources: dict[str, DataSource] = {}
         self.data_sets: dict[str, DataSet] = {}
         self.dashboards: dict[str, Dashboard] = {}
@@ -253,7 +255,8 @@ class QuickSight(BaseBackend):
     # What the operations share
 
     def _identity(self, kind: str, resource_id: str, request: Request) -> tuple[str, str, str]:
-        arn = f"arn:{self.partition}:quicksight:{self.region_name}:{self.account_id}:{kind}/{resource_id}"
+        partition = get_partition(self.region_name)
+        arn = f"arn:{partition}:quicksight:{self.region_name}:{self.account_id}:{kind}/{resource_id}"
         return resource_id, arn, request["Name"]
 
     def _must_be_new(self, existing: Mapping[str, Resource], resource_id: str, kind: str) -> None:
@@ -263,8 +266,7 @@ class QuickSight(BaseBackend):
     def _share(self, resource: Resource, request: Request) -> None:
         resource.change_permissions(request.get("Permissions", ()), ())
         if request.get("Tags"):
-            tagger = quicksight_backends[self.account_id][self.region_name].tagger
-            tagger.tag_resource(resource.arn, request["Tags"])
+            self.tagger.tag_resource(resource.arn, request["Tags"])
 
     def _data_source(self, request: Request) -> DataSource:
         return existing(self.data_sources, request["DataSourceId"], "Data source")
@@ -365,4 +367,22 @@ def check_data_source(request: Request) -> None:
         raise invalid("dataSourceParameters.redshiftParameters: give Host and Port, or ClusterId.")
 
 
-quicksights = BackendDict(QuickSight, "quicksight")
+class CompletedQuickSightBackend(QuickSightBackend):
+    """moto's backend, for users, groups, settings and tags, with `QuickSight` for the rest."""
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self.resources = QuickSight(region_name, account_id, self.tagger)
+
+    def iter_tagged_resources(self) -> Iterator[TaggedResource]:
+        """What the Resource Groups Tagging API finds here."""
+        yield from super().iter_tagged_resources()
+        kinds = {
+            "quicksight:data_sources": self.resources.data_sources,
+            "quicksight:data_sets": self.resources.data_sets,
+            "quicksight:dashboards": self.resources.dashboards,
+        }
+        for kind, records in kinds.items():
+            for record in records.values():
+                tags = self.tagger.get_tag_dict_for_resource(record.arn)
+                yield TaggedResource(arn=record.arn, tags=tags, resource_type=kind)
