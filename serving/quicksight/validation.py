@@ -291,10 +291,9 @@ def _string_problems(shape: Shape, value: str, path: str) -> Iterator[Problem]:
 
 
 def _length_problems(shape: Shape, length: int, path: str, unit: str) -> Iterator[Problem]:
-    least, most = shape.metadata.get("min", 0), shape.metadata.get("max")
-    if length < least or (most is not None and length > most):
-        limits = f"at least {least}" if most is None else f"{least} to {most}"
-        yield Problem(path, f"has {length} {unit}, allowed are {limits}")
+    most = shape.metadata.get("max")  # botocore checks the least.
+    if most is not None and length > most:
+        yield Problem(path, f"has {length} {unit}, at most {most} are allowed")
 
 
 @lru_cache

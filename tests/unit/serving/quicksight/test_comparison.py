@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+from serving.quicksight.comparison import Difference, differences, fingerprint
+
+
+def test_members_that_only_the_deployed_side_has_count_when_asked() -> None:
+    deployed, declared = {"a": 1, "b": [{"c": 2, "id": "x"}]}, {"a": 1, "b": [{"c": 2}]}
+    assert list(differences(deployed, declared, extras=False)) == []
+    assert list(differences(deployed, declared, extras=True)) == [Difference("$.b[0].id", "x", None)]
+
+
+def test_lists_of_other_lengths_differ_as_a_whole() -> None:
+    assert list(differences({"a": [1]}, {"a": [1, 2]}, extras=False)) == [Difference("$.a", [1], [1, 2])]
+
+
+def test_the_same_instant_in_another_zone_is_no_difference() -> None:
+    moment = datetime(2013, 1, 1, tzinfo=UTC)
+    assert not list(differences(moment.astimezone(timezone(timedelta(hours=-5))), moment, extras=True))
+
+
+def test_a_fingerprint_does_not_depend_on_the_order_of_keys_and_does_on_values() -> None:
+    moment = datetime(2013, 1, 1, tzinfo=UTC)
+    assert fingerprint({"a": 1, "b": moment}) == fingerprint({"b": moment, "a": 1})
+    assert fingerprint({"a": [1, 2]}) != fingerprint({"a": [2, 1]})
+
+
+def test_a_difference_reads_in_one_line() -> None:
+    assert str(Difference("$.Name", None, "x" * 200)).startswith('$.Name: (none) -> "xxx')
+    assert len(str(Difference("$.Name", None, "x" * 200))) < 120
