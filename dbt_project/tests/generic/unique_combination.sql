@@ -1,4 +1,4 @@
-{# Fails for each combination of columns that is there more than once: the grain of a model with several key columns. -#}
+{# Fails for each combination of columns that is there more than once: a grain of several columns. -#}
 {% test unique_combination(model, columns) %}
 
 select

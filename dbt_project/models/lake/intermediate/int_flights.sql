@@ -4,10 +4,10 @@
         incremental_strategy='merge',
         unique_key='flight_id',
         on_schema_change='append_new_columns',
-        table_type='iceberg',
-        **athena_config({'partitioned_by': ['month(flight_date)']})
+        table_type='iceberg'
     )
 }}
+{{ lake_partitions(['month(flight_date)']) }}
 
 with
 
