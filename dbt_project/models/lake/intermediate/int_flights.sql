@@ -56,7 +56,9 @@ ranked as (
         *,
         row_number() over (
             partition by flight_id
-            order by case when step > 0 then 1 else 0 end desc, event_at desc, step desc, received_at desc, event_id desc
+            order by
+                case when step > 0 then 1 else 0 end desc,
+                event_at desc, step desc, received_at desc, event_id desc
         ) as recency,
         row_number() over (
             partition by flight_id, event_type
