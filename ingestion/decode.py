@@ -71,10 +71,10 @@ def reject_schema(contract: Contract) -> pa.Schema:
 
 def _decode_records(contract: Contract, records: Records) -> Decoded:
     breach, values = _run_query(contract, records)
-    accepted = pc.is_null(breach)
+    accepted = breach.is_null()
     provenance = records.provenance
     rows = pa.table([*values.columns, *provenance.columns], names=[*values.column_names, *provenance.column_names])
-    rejected = pc.invert(accepted)
+    rejected = breach.is_valid()
     return Decoded(
         rows=rows.filter(accepted).cast(row_schema(contract)),
         rejects=_rejects(
@@ -86,7 +86,7 @@ def _decode_records(contract: Contract, records: Records) -> Decoded:
 def _rejects(contract: Contract, breach: pa.Array, payload: pa.Array, provenance: pa.Table) -> pa.Table:
     reasons, fields = breach.field("reason"), breach.field("field")
     version = pa.repeat(contract.version, len(breach))
-    reasons = pc.utf8_slice_codeunits(reasons, 0, _LONGEST_REASON)
+    reasons = pc.utf8_slice_codeunits(reasons, 0, _LONGEST_REASON)  # pyright: ignore[reportAttributeAccessIssue]
     names = reject_schema(contract).names
     columns = dict(zip(names, [reasons, fields, payload, version, *provenance.columns], strict=True))
     return pa.table(columns).cast(reject_schema(contract))
@@ -148,12 +148,14 @@ def _csv_documents(connection: duckdb.DuckDBPyConnection, payload: pa.BinaryArra
     documents = _scatter(shaped, parsed.column(0).combine_chunks())
     reasons = pa.array([misshapen.get(index) for index in range(len(texts))], pa.string())
     not_text = texts.is_null().combine_chunks()
-    return pa.table({"document": documents, "broken": pc.if_else(not_text, "not UTF-8", reasons)})
+    broken = pc.if_else(not_text, "not UTF-8", reasons)  # pyright: ignore[reportAttributeAccessIssue]
+    return pa.table({"document": documents, "broken": broken})
 
 
 def _scatter(mask: pa.BooleanArray, values: pa.Array) -> pa.Array:
     """The values where the mask is true, null elsewhere."""
-    return pc.replace_with_mask(pa.nulls(len(mask), values.type), mask, values)
+    nulls = pa.nulls(len(mask), values.type)
+    return pc.replace_with_mask(nulls, mask, values)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _parse_csv(lines: pa.StringArray, csv: Csv) -> tuple[pa.Table, dict[int, str]]:

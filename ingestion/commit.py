@@ -1,0 +1,102 @@
+"""The one function that commits to a landed table, whichever engine wrote the files: guarded by the source's position.
+
+The guard is what makes a record land once: at the commit and at each retry of it, the table's position must still be
+the one that the lander started from. pyiceberg's own retries would otherwise append a batch a second time after
+another lander has committed it. They stay on all the same: without them a commit whose answer was lost deletes the
+files of the live snapshot. See docs/landing-protocol.md.
+
+This extends private API of pyiceberg (`_FastAppendFiles._validate_concurrency`): its version is pinned exactly, and
+tests/integration/ingestion/test_commit.py holds what is relied on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow as pa
+from pyiceberg.exceptions import CommitFailedException, ValidationException
+from pyiceberg.expressions import BooleanExpression
+from pyiceberg.io.pyarrow import _dataframe_to_data_files
+from pyiceberg.manifest import DataFile
+from pyiceberg.table import Table
+from pyiceberg.table.snapshots import Operation
+from pyiceberg.table.update.snapshot import _FastAppendFiles
+
+from ingestion.errors import PositionMoved
+
+POSITION_PROPERTY = "watershed.position"
+
+
+class _GuardedAppend(_FastAppendFiles):
+    """An append that is refused once the table's position is no longer the expected one."""
+
+    def __init__(self, *, expected: str | None, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._expected = expected
+
+    def _validate_concurrency(self) -> None:
+        # pyiceberg calls this at each retry, after it has loaded the table anew.
+        super()._validate_concurrency()
+        check_position(self._transaction._table, self._expected)
+
+
+def check_position(table: Table, expected: str | None) -> None:
+    """Raise PositionMoved unless the table's position is the expected one."""
+    found = table.metadata.properties.get(POSITION_PROPERTY)
+    if found != expected:
+        raise _Moved(
+            f"{'.'.join(table.name())}: the position is {found}, not {expected}: another lander committed first"
+        )
+
+
+class _Moved(ValidationException, PositionMoved):
+    """As a ValidationException it makes pyiceberg remove the manifests of the refused commit."""
+
+
+def write_files(table: Table, rows: pa.Table) -> list[DataFile]:
+    """Write rows as Parquet files of the table, by partition. They belong to no snapshot until they are committed."""
+    if not len(rows):
+        return []
+    return list(_dataframe_to_data_files(table.metadata, rows, table.io))
+
+
+def commit(
+    table: Table,
+    files: Iterable[DataFile],
+    position: str,
+    expected_position: str | None,
+    *,
+    without: BooleanExpression | None = None,
+    summary: dict[str, str] | None = None,
+) -> Table:
+    """Append files and move the position, in one Iceberg commit. Returns the table after it.
+
+    `files` may be none: a move of the position carries an empty append all the same, since a commit of properties
+    alone is not refused when it is stale. `without` deletes rows in the same commit. `summary` goes into the
+    snapshot's summary.
+
+    Raises PositionMoved if the position is not `expected_position`, now or by the time that the commit is applied:
+    nothing is committed then, and the files are nobody's.
+    """
+    check_position(table, expected_position)
+    try:
+        with table.transaction() as transaction:
+            if without is not None:
+                transaction.delete(without)
+            append = _GuardedAppend(
+                expected=expected_position,
+                operation=Operation.APPEND,
+                transaction=transaction,
+                io=table.io,
+                snapshot_properties=summary or {},
+            )
+            with append:
+                for file in files:
+                    append.append_data_file(file)
+            transaction.set_properties({POSITION_PROPERTY: position})
+    except CommitFailedException:
+        # Retries are used up. Where that is because the position moved, say so: the batch is to be read again.
+        check_position(table.refresh(), expected_position)
+        raise
+    return table

@@ -1,0 +1,122 @@
+"""A contract's two Iceberg tables, `landing.<name>` and `quarantine.<name>`: made and kept as the contract says."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pyiceberg.catalog import Catalog
+from pyiceberg.catalog.glue import GlueCatalog
+from pyiceberg.exceptions import NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.schema import Schema
+from pyiceberg.table import Table
+
+from ingestion.contract import Contract, Partition
+from ingestion.errors import TableError
+from ingestion.schemas import iceberg_schema, landing_fields, partition_spec, quarantine_fields, quarantine_partitions
+
+logger = logging.getLogger(__name__)
+
+_PROPERTIES = {
+    "format-version": "2",
+    "write.parquet.compression-codec": "zstd",
+    # Metadata files are small but many: one a commit.
+    "write.metadata.previous-versions-max": "100",
+    "write.metadata.delete-after-commit.enabled": "true",
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where tables are: two Glue databases, and the S3 location of each (`s3://bucket/prefix`)."""
+
+    landing_database: str
+    landing_location: str
+    quarantine_database: str
+    quarantine_location: str
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The two tables of a contract."""
+
+    landing: Table
+    quarantine: Table
+
+
+def glue_catalog(
+    *, region: str, endpoint_url: str | None = None, access_key_id: str | None = None, secret: str | None = None
+) -> Catalog:
+    """Iceberg's view of the Glue catalog. Without endpoint and keys AWS's own are used."""
+    properties = {
+        "glue.region": region,
+        "glue.endpoint": endpoint_url,
+        "glue.access-key-id": access_key_id,
+        "glue.secret-access-key": secret,
+        "s3.region": region,
+        "s3.endpoint": endpoint_url,
+        "s3.access-key-id": access_key_id,
+        "s3.secret-access-key": secret,
+    }
+    return GlueCatalog("glue", **{key: value for key, value in properties.items() if value is not None})
+
+
+def open_tables(catalog: Catalog, contract: Contract, layout: Layout) -> Tables:
+    """Open both tables; make what is missing, add columns that the contract has and a table lacks.
+
+    Raises TableError if a table's columns cannot become the contract's: a type that changed, a new required column.
+    """
+    landing = _Definition(
+        (layout.landing_database, contract.name),
+        f"{layout.landing_location}/{contract.name}",
+        iceberg_schema(landing_fields(contract)),
+        contract.partitions,
+    )
+    quarantine = _Definition(
+        (layout.quarantine_database, contract.name),
+        f"{layout.quarantine_location}/{contract.name}",
+        iceberg_schema(quarantine_fields(contract)),
+        quarantine_partitions(),
+    )
+    return Tables(_open(catalog, contract, landing), _open(catalog, contract, quarantine))
+
+
+@dataclass(frozen=True)
+class _Definition:
+    """What a table is to be."""
+
+    identifier: tuple[str, str]
+    location: str
+    schema: Schema
+    partitions: Sequence[Partition]
+
+
+def _open(catalog: Catalog, contract: Contract, wanted: _Definition) -> Table:
+    try:
+        table = catalog.load_table(wanted.identifier)
+    except NoSuchTableError:
+        return _create(catalog, wanted)
+    return _evolve(table, contract, wanted.schema)
+
+
+def _create(catalog: Catalog, wanted: _Definition) -> Table:
+    spec = partition_spec(wanted.schema, wanted.partitions)
+    try:
+        return catalog.create_table(wanted.identifier, wanted.schema, wanted.location, spec, properties=_PROPERTIES)
+    except TableAlreadyExistsError:
+        # Another lander was faster.
+        return catalog.load_table(wanted.identifier)
+
+
+def _evolve(table: Table, contract: Contract, schema: Schema) -> Table:
+    """Add the columns that a changed contract has more, widen types that Iceberg can widen."""
+    try:
+        with table.update_schema() as update:
+            update.union_by_name(schema)
+    except ValueError as error:
+        raise TableError(
+            f"{contract.name}: the table {'.'.join(table.name())} cannot take the columns of {contract.path}: {error}."
+            " Iceberg adds optional columns and widens numbers; for anything else give the field a new name."
+        ) from error
+    return table
