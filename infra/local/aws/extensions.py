@@ -1,19 +1,23 @@
 """What is laid over moto when the local AWS starts, service by service.
 
-moto routes a request by its service's `urls` module to a response class, which works on a backend class. An extension
-is a module of this package that subclasses these and has a function `install()`, which enters the subclasses into that
-table. It is called once, before the server takes its first request.
+moto answers a request with a response class, which works on a backend class. An extension is a module of this package
+that subclasses these and has a function `install()`, which says so to moto or to `route`. It is called once, before the
+server takes its first request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
-from types import ModuleType
 
+from flask import Flask
+from moto.backends import SERVICE_NAMES
 from moto.core.responses import BaseResponse
+from moto.core.utils import convert_to_flask_response
+from moto.moto_server.werkzeug_app import create_backend_app
 
 EXTENSIONS = ("glue", "kinesis", "s3")
+
+_routes: dict[str, type[BaseResponse]] = {}
 
 
 def install_all() -> None:
@@ -22,19 +26,25 @@ def install_all() -> None:
         import_module(f"{__package__}.{name}").install()
 
 
-def route(urls: ModuleType, response: type[BaseResponse]) -> None:
-    """Send every path of a service to `response`.
+def route(service: str, response: type[BaseResponse]) -> None:
+    """Answer a service's requests with `response`, a subclass of moto's response class for it."""
+    _routes[service] = response
 
-    Args:
-        urls: The service's routing table, such as `moto.glue.urls`.
-        response: A subclass of the response class that the table names now. Each path keeps its entry method.
+
+def create_app(service: SERVICE_NAMES) -> Flask:
+    """Create a service's application as moto does, with each path led to the class that `route` was told.
 
     Raises:
-        TypeError: If `response` does not extend what the table names.
+        TypeError: If that class does not extend moto's.
     """
-    table: dict[str, Callable[..., object]] = urls.url_paths
-    for path, entry in table.items():
+    app = create_backend_app(service)
+    response = _routes.get(service)
+    if response is None:
+        return app
+    for endpoint, view in app.view_functions.items():
+        entry = getattr(view, "callback", None)  # a class method of moto's response class
         routed = getattr(entry, "__self__", None)
-        if not (isinstance(routed, type) and issubclass(response, routed)):
-            raise TypeError(f"{response.__qualname__} must extend what {urls.__name__} routes {path!r} to ({entry!r})")
-        table[path] = getattr(response, entry.__name__)
+        if entry is None or not (isinstance(routed, type) and issubclass(response, routed)):
+            raise TypeError(f"{response.__qualname__} must extend what answers {service}'s {endpoint}: {entry!r}")
+        app.view_functions[endpoint] = convert_to_flask_response(getattr(response, entry.__name__))
+    return app

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from threading import RLock
 
-import moto.glue.urls
 from moto.core.common_types import TYPE_RESPONSE
 from moto.core.responses import ActionResult
 from moto.glue.exceptions import GlueClientError
@@ -54,4 +53,4 @@ class OptimisticGlueResponse(GlueResponse):
 
 def install() -> None:
     """Route Glue here."""
-    route(moto.glue.urls, OptimisticGlueResponse)
+    route("glue", OptimisticGlueResponse)

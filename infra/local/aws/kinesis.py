@@ -221,6 +221,10 @@ class OrderedStream(Stream):
 class OrderedKinesisBackend(KinesisBackend):
     """Streams of ordered shards, with AWS' limits."""
 
+    @property
+    def _url_module(self) -> Any:
+        return moto.kinesis.urls  # moto would look for it beside this module
+
     def stream(self, stream_arn: str | None, stream_name: str | None) -> OrderedStream:
         """The stream of this name or ARN."""
         stream = self.describe_stream(stream_arn, stream_name)
@@ -361,4 +365,4 @@ def _check_size(stream: OrderedStream, field: str, size: int) -> None:
 def install() -> None:
     """Route Kinesis here, and keep its streams here."""
     kinesis_backends.backend = OrderedKinesisBackend
-    route(moto.kinesis.urls, OrderedKinesisResponse)
+    route("kinesis", OrderedKinesisResponse)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from threading import RLock
 from typing import Any
 
-import moto.s3.urls
 from moto.core.common_types import TYPE_RESPONSE
 from moto.s3.responses import S3Response
 
@@ -41,4 +40,4 @@ def _read_body(request: Any) -> None:
 
 def install() -> None:
     """Route S3 here."""
-    route(moto.s3.urls, SerialS3Response)
+    route("s3", SerialS3Response)
