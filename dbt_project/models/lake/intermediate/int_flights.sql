@@ -11,22 +11,33 @@
 
 with
 
-landed_events as (
+events as (
     select * from {{ ref('stg_flight_events') }}
+),
+
+{% if is_incremental() %}
+-- Stamps of landing are not in the order of commits: `later than the newest one` would skip for ever what a slow lander
+-- or a replay commits with an older stamp. Hence a window before the newest one, of var look_back_days.
+look_back as (
+    select
+        coalesce(max(last_landed_at), timestamp '1970-01-01 00:00:00')
+        - interval '{{ var("look_back_days") }}' day as since
+    from {{ this }}
+),
+
+touched as (
+    select distinct events.flight_id
+    from events
+    cross join look_back
+    where events.landed_at >= look_back.since
+),
+{% endif %}
+
+-- A flight is merged again as a whole, from all its events.
+landed as (
+    select * from events
     {% if is_incremental() %}
-    -- Whole flights are merged again, from all their events: those of which something landed since, and in a window
-    -- before. Stamps of arrival are not in the order of commits, so `after the newest one` would skip for ever what a
-    -- slow lander or a replay commits late.
-    where flight_id in (
-        select landed.flight_id
-        from {{ ref('stg_flight_events') }} as landed
-        where landed.landed_at >= (
-            select
-                coalesce(max(merged.last_landed_at), timestamp '1970-01-01 00:00:00')
-                - interval '{{ var("look_back_days") }}' day
-            from {{ this }} as merged
-        )
-    )
+    where flight_id in (select flight_id from touched)
     {% endif %}
 ),
 
@@ -48,7 +59,7 @@ numbered as (
             when 'diverted' then 3
             when 'arrived' then 4
         end as step
-    from landed_events
+    from landed
 ),
 
 ranked as (
@@ -64,54 +75,52 @@ ranked as (
             partition by flight_id, event_type
             order by event_at desc, received_at desc, event_id desc
         ) as recency_in_type,
-        row_number() over (
-            partition by flight_id
-            order by
-                case when tail_number is null then 1 else 0 end,
-                event_at desc, step desc, received_at desc, event_id desc
-        ) as recency_of_tail_number
+        count(event_id) over (partition by flight_id) as event_count
     from numbered
     where copy_number = 1
 ),
 
-marked as (
-    select
-        *,
-        case when recency_in_type = 1 then event_type end as newest_of
-    from ranked
-),
-
+-- At most one event of each type is left of a flight, its newest one.
 merged as (
     select
         flight_id,
 
-        max(flight_date) filter (where recency = 1) as flight_date,
-        max(carrier) filter (where recency = 1) as carrier,
-        max(flight_number) filter (where recency = 1) as flight_number,
-        max(tail_number) filter (where recency_of_tail_number = 1) as tail_number,
+        max(case when recency = 1 then flight_date end) as flight_date,
+        max(case when recency = 1 then carrier end) as carrier,
+        max(case when recency = 1 then flight_number end) as flight_number,
+        -- The aircraft is told by the last step that knows it.
+        coalesce(
+            max(case when event_type = 'arrived' then tail_number end),
+            max(case when event_type = 'diverted' then tail_number end),
+            max(case when event_type = 'cancelled' then tail_number end),
+            max(case when event_type = 'departed' then tail_number end),
+            max(case when event_type = 'scheduled' then tail_number end)
+        ) as tail_number,
 
-        max(origin) filter (where newest_of = 'scheduled') as origin,
-        max(destination) filter (where newest_of = 'scheduled') as destination,
-        max(distance_miles) filter (where newest_of = 'scheduled') as distance_miles,
-        max(scheduled_departure_at) filter (where newest_of = 'scheduled') as scheduled_departure_at,
-        max(scheduled_departure_local_time) filter (where newest_of = 'scheduled') as scheduled_departure_local_time,
-        max(scheduled_arrival_local_time) filter (where newest_of = 'scheduled') as scheduled_arrival_local_time,
+        max(case when event_type = 'scheduled' then origin end) as origin,
+        max(case when event_type = 'scheduled' then destination end) as destination,
+        max(case when event_type = 'scheduled' then distance_miles end) as distance_miles,
+        max(case when event_type = 'scheduled' then scheduled_departure_at end) as scheduled_departure_at,
+        max(case when event_type = 'scheduled' then scheduled_departure_local_time end)
+            as scheduled_departure_local_time,
+        max(case when event_type = 'scheduled' then scheduled_arrival_local_time end) as scheduled_arrival_local_time,
 
-        max(departed_at) filter (where newest_of = 'departed') as departed_at,
-        max(departure_local_time) filter (where newest_of = 'departed') as departure_local_time,
-        max(departure_delay_minutes) filter (where newest_of = 'departed') as departure_delay_minutes,
+        max(case when event_type = 'departed' then departed_at end) as departed_at,
+        max(case when event_type = 'departed' then departure_local_time end) as departure_local_time,
+        max(case when event_type = 'departed' then departure_delay_minutes end) as departure_delay_minutes,
 
-        max(arrived_at) filter (where newest_of = 'arrived') as arrived_at,
-        max(arrival_local_time) filter (where newest_of = 'arrived') as arrival_local_time,
-        max(arrival_delay_minutes) filter (where newest_of = 'arrived') as arrival_delay_minutes,
-        max(air_time_minutes) filter (where newest_of = 'arrived') as air_time_minutes,
+        max(case when event_type = 'arrived' then arrived_at end) as arrived_at,
+        max(case when event_type = 'arrived' then arrival_local_time end) as arrival_local_time,
+        max(case when event_type = 'arrived' then arrival_delay_minutes end) as arrival_delay_minutes,
+        max(case when event_type = 'arrived' then air_time_minutes end) as air_time_minutes,
 
-        count(*) filter (where event_type = 'diverted') as diversions,
-        max(event_type) filter (where recency = 1) as last_event_type,
-        max(event_at) filter (where recency = 1) as last_event_at,
-        count(*) as event_count,
+        max(case when event_type = 'diverted' then 1 else 0 end) as was_diverted,
+        max(case when recency = 1 then event_type end) as last_event_type,
+        max(case when recency = 1 then event_at end) as last_event_at,
+        max(event_count) as event_count,
         max(last_landed_at) as last_landed_at
-    from marked
+    from ranked
+    where recency_in_type = 1
     group by flight_id
 ),
 
@@ -125,7 +134,7 @@ final as (
         cast(origin as varchar(3)) as origin,
         cast(destination as varchar(3)) as destination,
         cast(distance_miles as integer) as distance_miles,
-        cast(case when diversions > 0 then 'diverted' else last_event_type end as varchar(10)) as status,
+        cast(case when was_diverted = 1 then 'diverted' else last_event_type end as varchar(10)) as status,
 
         cast(scheduled_departure_at as {{ timestamp_type() }}) as scheduled_departure_at,
         cast(scheduled_departure_local_time as varchar(5)) as scheduled_departure_local_time,

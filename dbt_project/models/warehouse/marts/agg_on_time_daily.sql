@@ -15,7 +15,7 @@ counted as (
         flight_date,
         carrier,
         origin,
-        count(*) as flights,
+        count(flight_id) as flights,
         count(departed_at) as departed,
         sum(case when is_cancelled then 1 else 0 end) as cancelled,
         sum(case when is_diverted then 1 else 0 end) as diverted,
