@@ -211,7 +211,7 @@ class QuickSight:
             "Name": dashboard.name,
             "ResourceStatus": version.status,
             "Definition": version.request["Definition"],
-            "Errors": version.errors if version.status == "CREATION_FAILED" else [],
+            **version.failure(),
         }
         more = ("ThemeArn", "DashboardPublishOptions")
         return answer | {name: version.request[name] for name in more if name in version.request}

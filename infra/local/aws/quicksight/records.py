@@ -142,6 +142,10 @@ class DashboardVersion:
             return "CREATION_IN_PROGRESS"
         return "CREATION_FAILED" if self.errors else "CREATION_SUCCESSFUL"
 
+    def failure(self) -> Answer:
+        """The errors, once there are any: AWS's model has no empty list of them."""
+        return {"Errors": self.errors} if self.status == "CREATION_FAILED" else {}
+
     def summary(self) -> Answer:
         """As ListDashboardVersions has it."""
         summary = {
@@ -161,7 +165,7 @@ class DashboardVersion:
         more = {"ThemeArn": self.request["ThemeArn"]} if "ThemeArn" in self.request else {}
         return {
             **self.summary(),
-            "Errors": self.errors if self.status == "CREATION_FAILED" else [],
+            **self.failure(),
             "DataSetArns": [item["DataSetArn"] for item in definition["DataSetIdentifierDeclarations"]],
             "Sheets": sheets,
             **more,
