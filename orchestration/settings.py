@@ -35,6 +35,8 @@ _LOOPBACK_AWS: dict[str, Any] = {
     "account_id": "123456789012",
     "opensearch_url": "http://127.0.0.1:18920",
     "redshift_host": "127.0.0.1",
+    # A search engine needs Java, which not every laptop has. Elsewhere a missing one is a failure.
+    "opensearch_required": False,
 }
 
 # Exhaustive: an environment without a row here is a KeyError when settings load.
@@ -80,9 +82,17 @@ class Settings(BaseSettings):
     redshift_workgroup: str = "watershed"
     redshift_unload_role_arn: str = ""
     opensearch_url: str = ""
-    quicksight_principal_arn: str = Field(
-        default="", description="User or group that may view and edit what is deployed to QuickSight."
+    opensearch_required: bool = Field(default=True, description="Whether an index that cannot be reached is a failure.")
+    quicksight_principal_arn: str | None = Field(
+        default=None, description="User or group that may view and edit what is deployed to QuickSight."
     )
+    quicksight_secret_arn: str | None = Field(
+        default=None, description="Secret with the user that QuickSight reads Redshift as."
+    )
+    quicksight_vpc_connection_arn: str | None = Field(
+        default=None, description="QuickSight's way to a Redshift workgroup that is not public."
+    )
+    landing_batch_mib: int = Field(default=64, description="Bytes of raw records that one commit lands, at most.")
 
     # This machine.
     state_dir: Path = PROJECT_ROOT / ".watershed"
@@ -102,10 +112,15 @@ class Settings(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **sources: Any
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Only arguments and environment variables: no dotenv or secrets folder can surprise."""
-        return init_settings, sources["env_settings"]
+        return init_settings, env_settings
 
     @property
     def duckdb_path(self) -> Path:

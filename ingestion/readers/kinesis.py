@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from aws_kinesis_agg import messages_pb2
+from aws_kinesis_agg.deaggregator import messages_pb2
 from botocore.exceptions import ClientError
 from tenacity import Retrying, before_sleep_log, retry_if_exception, stop_after_delay, wait_random_exponential
 

@@ -1,0 +1,156 @@
+"""The dbt project as Dagster sees it: two engines over one folder, the names that its nodes have in the graph.
+
+`models/lake` is one set of assets, `models/warehouse` another: each has a target, a manifest and a target path.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
+
+from orchestration.settings import DBT_PROJECT_DIR, PROJECT_ROOT, Settings, settings
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A folder of models and the engine that builds it. `select` is dbt's: the sources' tests run with the lake."""
+
+    name: str
+    select: str
+
+    def target(self, config: Settings) -> str:
+        """dbt's target in an environment."""
+        return {"lake": config.lake_target, "warehouse": config.warehouse_target}[self.name]
+
+
+LAKE = Layer("lake", "tag:lake source:*")
+WAREHOUSE = Layer("warehouse", "tag:warehouse")
+LAYERS = (LAKE, WAREHOUSE)
+
+# What a model is built by, for the icons of the graph.
+_KINDS = {"local": "duckdb", "athena": "athena", "redshift": "redshift"}
+
+
+def project(layer: Layer, config: Settings | None = None) -> DbtProject:
+    """The project with a layer's target, and a target path of its own so that no run reads another's artifacts."""
+    return DbtProject(
+        DBT_PROJECT_DIR,
+        target_path=Path("target") / layer.name,
+        target=layer.target(config or settings()),
+        profiles_dir=DBT_PROJECT_DIR,
+    )
+
+
+def manifest_path(layer: Layer) -> Path:
+    """Where a layer's manifest is. Raises an error that says how to make it."""
+    path = project(layer).manifest_path
+    if not path.exists():
+        raise dg.DagsterInvariantViolationError(
+            f"There is no dbt manifest at {path.relative_to(PROJECT_ROOT)}. Run `make setup`, or `watershed manifests`."
+        )
+    return path
+
+
+def manifest(layer: Layer) -> dict[str, Any]:
+    """A layer's manifest."""
+    return json.loads(manifest_path(layer).read_text(encoding="utf-8"))
+
+
+def stale_manifests() -> list[Layer]:
+    """The layers whose manifest is missing or older than a file of the project."""
+    sources = [
+        path
+        for pattern in ("*.yml", "models/**/*", "macros/**/*", "tests/**/*")
+        for path in DBT_PROJECT_DIR.glob(pattern)
+        if path.is_file()
+    ]
+    newest = max(path.stat().st_mtime for path in sources)
+    manifests = {layer: project(layer).manifest_path for layer in LAYERS}
+    return [layer for layer, path in manifests.items() if not path.exists() or path.stat().st_mtime < newest]
+
+
+def parse(layer: Layer) -> None:
+    """Write a layer's manifest: `dbt parse`, which needs no connection. Raises CalledProcessError with dbt's words."""
+    dbt_project = project(layer)
+    command = [Path(sys.executable).with_name("dbt"), "--quiet", "parse", *_flags(dbt_project)]
+    subprocess.run(command, cwd=DBT_PROJECT_DIR, check=True)
+    # dbt leaves the file alone when nothing in it changed.
+    dbt_project.manifest_path.touch()
+
+
+def _flags(dbt_project: DbtProject) -> list[str]:
+    return ["--target", str(dbt_project.target), "--target-path", str(dbt_project.target_path)]
+
+
+class Translator(DagsterDbtTranslator):
+    """Names dbt's nodes in the graph: the schema and the name, whatever the engine."""
+
+    def __init__(self, engine: str) -> None:
+        super().__init__(DagsterDbtTranslatorSettings(enable_asset_checks=True, enable_source_tests_as_checks=True))
+        self._engine = engine
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        """`lake/int_flights`, `landing/flight_events`."""
+        return node_key(dbt_resource_props)
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        """The folder: staging, intermediate, marts."""
+        return dbt_resource_props["fqn"][2]
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str] | None:
+        """The owner of the model's dbt group."""
+        group = dbt_resource_props.get("group")  # dagster-dbt puts the whole group in place of its name.
+        return [team(group)] if group else None
+
+    def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
+        """The layer, and how often it is built."""
+        meta = dbt_resource_props.get("config", {}).get("meta", {})
+        return {"layer": meta["layer"]} if "layer" in meta else {}
+
+    def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Adds the cadence to what dagster-dbt says."""
+        meta = dbt_resource_props.get("config", {}).get("meta", {})
+        cadence = {"cadence": meta["cadence"]} if "cadence" in meta else {}
+        return {**super().get_metadata(dbt_resource_props), **cadence}
+
+    def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
+        """Replaces the adapter's icon with that of the engine which builds the layer."""
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        resource = manifest["nodes"].get(unique_id)
+        if resource is None:
+            return spec
+        kinds = {"dbt", self._engine} | ({"iceberg"} if self._engine == "athena" else set())
+        tags = {key: value for key, value in spec.tags.items() if not key.startswith("dagster/kind/")}
+        return spec.replace_attributes(tags=tags, kinds=kinds)
+
+
+def engine_of(layer: Layer) -> str:
+    """What builds a layer in this environment, as the graph's icons name it."""
+    return _KINDS[layer.target(settings())]
+
+
+def node_key(node: Mapping[str, Any]) -> dg.AssetKey:
+    """The asset key of a node of the manifest."""
+    if node["resource_type"] == "source":
+        return dg.AssetKey([node["source_name"], node["name"]])
+    return dg.AssetKey([node["config"]["schema"], node["name"]])
+
+
+def team(owned: Mapping[str, Any]) -> str:
+    """The owner of a dbt group or an exposure, as Dagster writes it."""
+    return f"team:{owned['owner']['name']}"
+
+
+def models_of(manifest: Mapping[str, Any], node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The models that a node, such as an exposure, depends on."""
+    for unique_id in node["depends_on"]["nodes"]:
+        if unique_id in manifest["nodes"]:
+            yield manifest["nodes"][unique_id]

@@ -1,0 +1,1 @@
+"""Dagster definitions, one module for each layer of the graph."""

@@ -1,0 +1,181 @@
+"""The first layer of the graph: for each contract its source, as an external asset, and its landing table."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ingestion.contract import Contract, Field, KinesisSource, load_contracts
+from ingestion.dbt_source import sql_type
+from ingestion.errors import IngestionError
+from ingestion.landing import Landed
+from ingestion.schemas import landing_fields
+from orchestration.keys import landing_key, source_key
+from orchestration.platform import Lander
+from orchestration.settings import CONTRACTS_DIR
+
+RECONCILIATION, QUARANTINE_LIMIT, FRESHNESS = "reconciliation", "quarantine_limit", "freshness"
+
+# A landing that was throttled or cut off is simply run again: it goes on where the last commit ended.
+_RETRIES = dg.RetryPolicy(max_retries=3, delay=15, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Assets and checks of every contract."""
+    contracts = load_contracts(CONTRACTS_DIR).values()
+    sources = [source_spec(contract) for contract in contracts]
+    landings = [landing_asset(contract) for contract in contracts]
+    job = dg.define_asset_job(
+        "land", dg.AssetSelection.assets(*landings), description="Land what is new, of all contracts."
+    )
+    return dg.Definitions(assets=[*sources, *landings], jobs=[job])
+
+
+def source_spec(contract: Contract) -> dg.AssetSpec:
+    """The stream or files as an external asset: Dagster draws it and does not run it."""
+    is_stream = isinstance(contract.source, KinesisSource)
+    place = "Kinesis stream" if is_stream else "Files in S3"
+    return dg.AssetSpec(
+        source_key(contract),
+        description=f"{place}: {contract.description}",
+        group_name="sources",
+        owners=[_owner(contract)],
+        kinds={"kinesis" if is_stream else "s3"},
+        tags={"domain": contract.domain},
+        metadata={"dagster/column_schema": _table_schema(contract.fields)},
+    )
+
+
+def landing_asset(contract: Contract) -> dg.AssetsDefinition:
+    """The landing table. Skippable: a run that lands nothing materializes nothing, else all downstream were rebuilt."""
+    key = landing_key(contract)
+    spec = dg.AssetSpec(
+        key,
+        deps=[source_key(contract)],
+        description=contract.description,
+        group_name="landing",
+        owners=[_owner(contract)],
+        kinds={"iceberg", "glue"},
+        tags={"domain": contract.domain},
+        skippable=True,
+        metadata={
+            "contract": f"ingestion/contracts/{contract.path.name} {contract.version}",
+            "dagster/column_schema": _table_schema(landing_fields(contract)),
+            "dagster/column_lineage": _lineage(contract),
+        },
+    )
+    checks = [
+        dg.AssetCheckSpec(RECONCILIATION, asset=key, description="Rows and rejects are the records that were read."),
+        dg.AssetCheckSpec(
+            QUARANTINE_LIMIT,
+            asset=key,
+            description=f"At most {contract.quarantine_limit:.2%} of the records break the contract.",
+        ),
+        dg.AssetCheckSpec(FRESHNESS, asset=key, description=f"The newest record is at most {contract.freshness} old."),
+    ]
+
+    @dg.multi_asset(name=f"land_{contract.name}", specs=[spec], check_specs=checks, retry_policy=_RETRIES)
+    def land_contract(context: dg.AssetExecutionContext, lander: Lander) -> Iterator[Any]:
+        def report(landed: Landed) -> None:
+            context.log.info(f"{landed.rows} rows, {landed.rejects} rejects in {landed.commits} commits so far")
+
+        try:
+            landed = lander.land(contract, report)
+        except IngestionError as error:
+            # A second try would end the same way.
+            raise dg.Failure(str(error), allow_retries=False) from error
+        except (ClientError, BotoCoreError) as error:
+            raise dg.Failure(f"AWS refused or did not answer: {error}") from error
+        if landed.nothing:
+            context.log.info(f"{contract.name}: nothing new; nothing is materialized")
+        else:
+            yield dg.MaterializeResult(key, metadata=_metadata(landed))
+        yield from _check_results(contract, landed, _newest_arrival(context, key, landed))
+
+    return land_contract
+
+
+def _metadata(landed: Landed) -> dict[str, Any]:
+    per_second = landed.records / landed.seconds if landed.seconds else 0.0
+    return {
+        "dagster/row_count": landed.rows,
+        "records": landed.records,
+        "rejects": landed.rejects,
+        "reject_reasons": landed.reasons,
+        "commits": landed.commits,
+        "races": landed.races,
+        "position": dict(landed.position or {}),
+        "newest_arrival": dg.MetadataValue.timestamp(landed.newest_arrival.replace(tzinfo=UTC))
+        if landed.newest_arrival
+        else None,
+        "seconds": round(landed.seconds, 2),
+        "records_per_second": round(per_second),
+        "raw_bytes": landed.nbytes,
+    }
+
+
+def _check_results(contract: Contract, landed: Landed, newest: datetime | None) -> Iterator[dg.AssetCheckResult]:
+    key = landing_key(contract)
+    yield dg.AssetCheckResult(
+        asset_key=key,
+        check_name=RECONCILIATION,
+        passed=landed.rows + landed.rejects == landed.records,
+        metadata={"records": landed.records, "rows": landed.rows, "rejects": landed.rejects},
+    )
+    share = landed.rejects / landed.records if landed.records else 0.0
+    yield dg.AssetCheckResult(
+        asset_key=key,
+        check_name=QUARANTINE_LIMIT,
+        passed=share <= contract.quarantine_limit,
+        metadata={"share": share, "limit": contract.quarantine_limit, "reasons": landed.reasons},
+    )
+    age = datetime.now(UTC) - newest if newest else None
+    yield dg.AssetCheckResult(
+        asset_key=key,
+        check_name=FRESHNESS,
+        passed=age is not None and age <= contract.freshness,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "age_seconds": age.total_seconds() if age else None,
+            "limit_seconds": contract.freshness.total_seconds(),
+        },
+        description=None if newest else "No record has ever landed.",
+    )
+
+
+def _newest_arrival(context: dg.AssetExecutionContext, key: dg.AssetKey, landed: Landed) -> datetime | None:
+    """When the newest record arrived: of this run, else of the last one that landed something."""
+    if landed.newest_arrival:
+        return landed.newest_arrival.replace(tzinfo=UTC)
+    last = context.instance.get_latest_materialization_event(key)
+    value = last.asset_materialization.metadata.get("newest_arrival") if last and last.asset_materialization else None
+    return datetime.fromtimestamp(value.value, UTC) if isinstance(value, dg.TimestampMetadataValue) else None
+
+
+def _owner(contract: Contract) -> str:
+    return f"team:{contract.owner}"
+
+
+def _table_schema(fields: tuple[Field, ...]) -> dg.TableSchema:
+    return dg.TableSchema(
+        [
+            dg.TableColumn(
+                field.name,
+                sql_type(field),
+                description=field.description,
+                constraints=dg.TableColumnConstraints(nullable=not field.required),
+                tags={"classification": field.classification} if field.classification else {},
+            )
+            for field in fields
+        ]
+    )
+
+
+def _lineage(contract: Contract) -> dg.TableColumnLineage:
+    """Each field of the landing table comes from the field of that name in the source."""
+    return dg.TableColumnLineage(
+        {field.name: [dg.TableColumnDep(source_key(contract), field.name)] for field in contract.fields}
+    )

@@ -1,0 +1,145 @@
+"""The end of the graph: what the exposures of the dbt project declare, as assets. Dashboards and search indexes."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+
+from orchestration.dbt import LAKE, manifest, models_of, node_key, team
+from orchestration.platform import DashboardDeployer, IndexBuilder
+from orchestration.settings import DBT_PROJECT_DIR
+from serving import quicksight
+from serving.opensearch.mapping import mapping
+from serving.opensearch.spec import Column, IndexSpec, index_options, index_spec
+
+Node = Mapping[str, Any]
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """An asset for each exposure that says how it is served."""
+    dbt = manifest(LAKE)
+    assets = [asset for exposure in dbt["exposures"].values() for asset in exposure_assets(dbt, exposure)]
+    job = dg.define_asset_job("serve", dg.AssetSelection.assets(*assets), description="Refresh dashboards and indexes.")
+    return dg.Definitions(assets=assets, jobs=[job])
+
+
+def exposure_assets(dbt: Node, exposure: Node) -> Iterator[dg.AssetsDefinition]:
+    """The assets of one exposure: its `config.meta` has an entry for each way that it is served."""
+    meta = exposure["config"]["meta"]
+    if "quicksight" in meta:
+        yield dashboard_asset(dbt, exposure)
+    if "opensearch" in meta:
+        yield index_asset(dbt, exposure)
+
+
+def dashboard_asset(dbt: Node, exposure: Node) -> dg.AssetsDefinition:
+    """A QuickSight dashboard with its data sets: deployed as declared, filled from the marts that it reads."""
+    models = {model["name"]: model for model in models_of(dbt, exposure)}
+    definition = DBT_PROJECT_DIR.joinpath(exposure["original_file_path"]).parent.joinpath(
+        exposure["config"]["meta"]["quicksight"]["definition"]
+    )
+    spec = _spec("quicksight", exposure["name"], exposure, models.values(), kinds={"quicksight"})
+    relations = {name: _relation(model) for name, model in models.items()}
+
+    @dg.multi_asset(name=f"quicksight_{exposure['name']}", specs=[spec])
+    def deploy(context: dg.AssetExecutionContext, dashboards: DashboardDeployer) -> dg.MaterializeResult:
+        deployment = dashboards.declare(exposure["name"], exposure["label"], definition, relations)
+        applied, refreshed = dashboards.deploy(deployment)
+        context.log.info(str(applied))
+        uses = quicksight.column_uses(quicksight.load_definition(definition))
+        return dg.MaterializeResult(
+            spec.key,
+            metadata={
+                "dashboard": deployment.dashboard_id,
+                "version": applied.dashboard_version,
+                "changed": applied.is_changed,
+                "data_sets": [refresh.data_set_id for refresh in refreshed],
+                "rows_ingested": {refresh.data_set_id: refresh.rows_ingested for refresh in refreshed},
+                "columns_used": len({(use.data_set, use.column) for use in uses}),
+                "dagster/column_lineage": _dashboard_lineage(models, uses),
+            },
+        )
+
+    return deploy
+
+
+def index_asset(dbt: Node, exposure: Node) -> dg.AssetsDefinition:
+    """A search index. Where no search engine is to be had, it is skipped, and a check says so."""
+    options = index_options(exposure["config"]["meta"]["opensearch"], exposure["name"])
+    model = next(model for model in models_of(dbt, exposure) if model["name"] == options.model)
+    columns = [Column(c["name"], c["data_type"], c["description"]) for c in model["columns"].values()]
+    index = index_spec(options, ".".join(node_key(model).path), columns, exposure["description"])
+    spec = _spec("opensearch", options.index, exposure, [model], kinds={"opensearch"}, skippable=True)
+    reachable = dg.AssetCheckSpec("search_engine", asset=spec.key, description="OpenSearch answers.")
+    layer = model["config"]["meta"]["layer"]
+
+    @dg.multi_asset(name=f"opensearch_{options.index}", specs=[spec], check_specs=[reachable])
+    def build_index(context: dg.AssetExecutionContext, indexes: IndexBuilder) -> Iterator[Any]:
+        if problem := indexes.unreachable():
+            if indexes.required:
+                raise dg.Failure(problem)
+            context.log.warning(f"{problem}: the index {options.index} is skipped")
+            yield dg.AssetCheckResult(
+                asset_key=spec.key,
+                check_name=reachable.name,
+                passed=False,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=f"{problem}. Skipped. `watershed status` says what to install for it.",
+            )
+            return
+        result = indexes.build(index, layer, lambda count: context.log.info(f"{count} documents"))
+        yield dg.MaterializeResult(
+            spec.key,
+            metadata={
+                "dagster/row_count": result.documents,
+                "index": result.index,
+                "replaced": result.replaced,
+                "deleted": list(result.deleted),
+                "bytes": result.bytes,
+                "seconds": round(result.seconds, 2),
+                "mapping": mapping(index),
+                "dagster/column_schema": dg.TableSchema(
+                    [dg.TableColumn(c.name, c.type, description=c.description) for c in index.columns]
+                ),
+                "dagster/column_lineage": _index_lineage(index, node_key(model)),
+            },
+        )
+        yield dg.AssetCheckResult(asset_key=spec.key, check_name=reachable.name, passed=True)
+
+    return build_index
+
+
+def _spec(
+    engine: str, name: str, exposure: Node, models: Any, *, kinds: set[str], skippable: bool = False
+) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        dg.AssetKey([engine, name]),
+        deps=[node_key(model) for model in models],
+        description=exposure["description"],
+        group_name="serving",
+        owners=[team(exposure)],
+        kinds=kinds,
+        tags={"exposure": exposure["name"]},
+        skippable=skippable,
+    )
+
+
+def _relation(model: Node) -> quicksight.Relation:
+    columns = {c["name"]: quicksight.Column(c["data_type"], c["description"]) for c in model["columns"].values()}
+    return quicksight.Relation(model["config"]["schema"], model["name"], columns)
+
+
+def _index_lineage(index: IndexSpec, model: dg.AssetKey) -> dg.TableColumnLineage:
+    return dg.TableColumnLineage({c.name: [dg.TableColumnDep(model, c.name)] for c in index.columns})
+
+
+def _dashboard_lineage(models: Mapping[str, Node], uses: Any) -> dg.TableColumnLineage:
+    """Each visual, by its id, as a column of the dashboard: what it reads of which model."""
+    lineage: dict[str, list[dg.TableColumnDep]] = {}
+    for use in uses:
+        dep = dg.TableColumnDep(node_key(models[use.data_set]), use.column)
+        found = lineage.setdefault(use.visual_id or use.path, [])
+        if dep not in found:
+            found.append(dep)
+    return dg.TableColumnLineage(lineage)

@@ -1,0 +1,51 @@
+"""The middle of the graph: the dbt models and their tests, the lake's on one engine, the warehouse's on another."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DbtCliResource, dbt_assets
+
+from orchestration.dbt import LAKE, LAYERS, WAREHOUSE, Layer, Translator, engine_of, manifest_path, project
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """One set of assets a layer, and the job that builds both."""
+    assets = {layer: layer_assets(layer) for layer in LAYERS}
+    job = dg.define_asset_job(
+        "transform",
+        dg.AssetSelection.assets(assets[LAKE]) | dg.AssetSelection.assets(assets[WAREHOUSE]),
+        description="Build and test all models: the lake's, then the warehouse's.",
+    )
+    return dg.Definitions(assets=list(assets.values()), jobs=[job])
+
+
+def layer_assets(layer: Layer) -> dg.AssetsDefinition:
+    """The models of a layer. Each test of a model or a source is an asset check."""
+    dbt_project = project(layer)
+
+    @dbt_assets(
+        name=f"dbt_{layer.name}",
+        manifest=manifest_path(layer),
+        select=layer.select,
+        project=dbt_project,
+        dagster_dbt_translator=Translator(engine_of(layer)),
+        pool=f"dbt_{engine_of(layer)}",
+    )
+    def build(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        dbt = DbtCliResource(dbt_project)
+        invocation = dbt.cli(["build"], context=context)
+        yield from invocation.stream().fetch_row_counts().fetch_column_metadata(with_column_lineage=True)
+        close_connections(invocation.adapter)
+
+    return build
+
+
+def close_connections(adapter: Any) -> None:
+    """Release what fetching row counts left open: a DuckDB file, which the next dbt process could not open."""
+    if adapter is not None:
+        adapter.cleanup_connections()
+        close = getattr(adapter.connections, "close_all_connections", None)
+        if close:
+            close()

@@ -1,0 +1,165 @@
+"""Resources: what an asset does its work with, joined from the settings, ingestion and serving.
+
+A test swaps a resource for its own; nothing here knows an asset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import boto3
+import dagster as dg
+from botocore.config import Config
+
+from ingestion.contract import Contract, KinesisSource
+from ingestion.landing import Landed, Reader, land
+from ingestion.readers.kinesis import KinesisReader
+from ingestion.readers.objects import ObjectReader
+from ingestion.tables import Layout, glue_catalog, open_tables
+from orchestration.settings import Settings, settings
+from serving import quicksight
+from serving.opensearch.build import BuildResult, build
+from serving.opensearch.client import connect
+from serving.opensearch.spec import IndexSpec
+from serving.rows.athena import AthenaRows
+from serving.rows.duckdb import DuckDBRows
+from serving.rows.redshift import RedshiftRows
+from serving.rows.source import RowSource
+
+# botocore backs off by itself where AWS throttles; `adaptive` also slows down the calls that follow.
+_RETRYING = Config(retries={"mode": "adaptive", "max_attempts": 8})
+_MIB = 1024 * 1024
+
+
+def layout(config: Settings) -> Layout:
+    """Where the landed tables are."""
+    return Layout(
+        config.landing_database,
+        f"s3://{config.lake_bucket}/landing",
+        config.quarantine_database,
+        f"s3://{config.landing_bucket}/quarantine",
+    )
+
+
+def reader(config: Settings, contract: Contract) -> Reader:
+    """What reads a contract's source."""
+    max_bytes = config.landing_batch_mib * _MIB
+    if isinstance(contract.source, KinesisSource):
+        kinesis = boto3.client("kinesis", config=_RETRYING, **config.client_args())
+        return KinesisReader(kinesis, contract, config.stream_name(contract.source.stream), max_bytes=max_bytes)
+    s3 = boto3.client("s3", config=_RETRYING, **config.client_args())
+    return ObjectReader(s3, contract, config.landing_bucket, max_bytes=max_bytes)
+
+
+class Lander(dg.ConfigurableResource):
+    """Lands contracts into the lake."""
+
+    def land(self, contract: Contract, progress: Callable[[Landed], None]) -> Landed:
+        """Land what a contract's source has after the table's position."""
+        config = settings()
+        catalog = glue_catalog(
+            region=config.region,
+            endpoint_url=config.aws_endpoint_url,
+            access_key_id=config.aws_access_key_id,
+            secret=config.aws_secret_access_key,
+        )
+        tables = open_tables(catalog, contract, layout(config))
+        return land(contract, reader(config, contract), tables, progress=progress)
+
+
+class DashboardDeployer(dg.ConfigurableResource):
+    """Deploys dashboards to QuickSight and fills their data sets."""
+
+    def declare(
+        self, dashboard: str, title: str, definition: Path, relations: Mapping[str, quicksight.Relation]
+    ) -> quicksight.Deployment:
+        """Check a dashboard against the models that it reads. Makes no call."""
+        config = settings()
+        warehouse = quicksight.Redshift(
+            config.redshift_host,
+            config.redshift_port,
+            config.redshift_database,
+            config.quicksight_secret_arn,
+            config.quicksight_vpc_connection_arn,
+        )
+        return quicksight.declare(
+            account_id=config.account_id,
+            prefix=config.prefix,
+            warehouse=warehouse,
+            relations=relations,
+            definition_path=definition,
+            dashboard=dashboard,
+            title=title,
+            principal_arn=config.quicksight_principal_arn,
+        )
+
+    def deploy(self, deployment: quicksight.Deployment) -> tuple[quicksight.Applied, tuple[quicksight.Refresh, ...]]:
+        """Bring QuickSight to what is declared, then refill the data sets from the warehouse."""
+        client = boto3.client("quicksight", config=_RETRYING, **settings().client_args())
+        applied = quicksight.apply(client, quicksight.plan(client, deployment))
+        refreshed = quicksight.refresh(
+            client,
+            deployment.account_id,
+            list(deployment.data_set_ids.values()),
+            under_way=applied.ingestions,
+        )
+        return applied, refreshed
+
+
+class IndexBuilder(dg.ConfigurableResource):
+    """Builds search indexes from models."""
+
+    def unreachable(self) -> str | None:
+        """Why the search engine does not answer; None if it does."""
+        config = settings()
+        if connect(config.opensearch_url, config.region, timeout=5).ping():
+            return None
+        return f"OpenSearch does not answer at {config.opensearch_url}"
+
+    @property
+    def required(self) -> bool:
+        """Whether the environment must have a search engine."""
+        return settings().opensearch_required
+
+    def build(self, spec: IndexSpec, layer: str, progress: Callable[[int], None]) -> BuildResult:
+        """Build an index from the engine that holds a layer's models."""
+        config = settings()
+        client = connect(config.opensearch_url, config.region)
+        return build(client, spec, rows_of(config, layer), progress)
+
+
+def rows_of(config: Settings, layer: str) -> RowSource:
+    """The engine that holds the models of a layer, `lake` or `warehouse`."""
+    target = {"lake": config.lake_target, "warehouse": config.warehouse_target}[layer]
+    return _ROW_SOURCES[target](config)
+
+
+def _athena(config: Settings) -> RowSource:
+    return AthenaRows(_session(config), f"s3://{config.results_bucket}/unload", config.athena_workgroup)
+
+
+def _redshift(config: Settings) -> RowSource:
+    return RedshiftRows(
+        _session(config),
+        f"s3://{config.results_bucket}/unload",
+        config.redshift_workgroup,
+        config.redshift_database,
+        config.redshift_unload_role_arn,
+    )
+
+
+def _session(config: Settings) -> boto3.Session:
+    return boto3.Session(
+        region_name=config.region,
+        aws_access_key_id=config.aws_access_key_id,
+        aws_secret_access_key=config.aws_secret_access_key,
+    )
+
+
+# dbt's target -> what reads its tables. An unknown target is a KeyError.
+_ROW_SOURCES: Mapping[str, Callable[[Settings], RowSource]] = {
+    "local": lambda config: DuckDBRows(config.duckdb_path),
+    "athena": _athena,
+    "redshift": _redshift,
+}
