@@ -41,6 +41,15 @@ def local_settings(aws_endpoint_url: str, state_dir: Path) -> Settings:
     )
 
 
+@pytest.fixture
+def free_url() -> str:
+    """A URL of this machine where nothing listens."""
+    return f"http://127.0.0.1:{free_port()}"
+
+
+another_free_url = free_url
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the developer's shell sets must not reach a test."""

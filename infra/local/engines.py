@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from infra.local.aws.engine import AwsEngine
+from infra.local.opensearch.engine import OpenSearchEngine
 from infra.local.processes import Launch, Process
 from orchestration.settings import Settings
 
@@ -31,6 +33,4 @@ class Engine(Protocol):
 
 def all_engines() -> tuple[Engine, ...]:
     """The engines, the local AWS first: the state lives as long as it does."""
-    from infra.local.aws.engine import AwsEngine
-
-    return (AwsEngine(),)
+    return (AwsEngine(), OpenSearchEngine())

@@ -55,6 +55,13 @@ def client() -> ClientFactory:
     return lambda settings, service: session.client(service, **settings.client_args())  # pyright: ignore
 
 
+@pytest.fixture
+def local_aws_url(local_aws: Settings) -> str:
+    """Where a server listens."""
+    assert local_aws.aws_endpoint_url is not None
+    return local_aws.aws_endpoint_url
+
+
 @pytest.fixture(scope="session")
 def _plain_url() -> Iterator[str]:
     with _server(PLAIN) as url:
