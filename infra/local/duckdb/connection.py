@@ -135,9 +135,10 @@ def _explained(error: duckdb.IOException, path: Path) -> Exception:
 def _command(pid: int) -> str:
     """The command line of a process, where the system tells it."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()[:200]
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
     except OSError:
         return ""
+    return " ".join(" ".join(arguments).split())[:200]
 
 
 def _escaped(text: str) -> str:
