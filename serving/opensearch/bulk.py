@@ -16,8 +16,9 @@ from opensearchpy.exceptions import TransportError
 from serving.opensearch.documents import Documents
 from serving.opensearch.errors import DocumentsRefusedError, Failure, IndexBuildError
 
-# 429: a breaker, a full write queue, or a disk about to be full. 5xx: a node on its way down or up, or the proxy before it.
-_BUSY = {429, 502, 503, 504}
+BUSY = {429, 502, 503, 504}
+"""Statuses after which a request is repeated. 429: a breaker, a full write queue, a disk about to be full. 5xx: a node
+on its way down or up, or the proxy before it."""
 _TOLD_FAILURES = 10
 _MOST_FAILURES = 1_000
 
@@ -125,7 +126,7 @@ def _send(client: OpenSearch, index: str, documents: Documents, backoff: Backoff
             reason = f"no answer: {error}"
             continue
         except TransportError as error:
-            if error.status_code not in _BUSY:
+            if error.status_code not in BUSY:
                 raise IndexBuildError(f"{index}: OpenSearch refused a bulk request: {error}") from error
             reason = str(error)
             continue
@@ -135,8 +136,8 @@ def _send(client: OpenSearch, index: str, documents: Documents, backoff: Backoff
         reason = f"it put off {len(refused)} of them: {answer['items'][refused[0]]['index']['error']['reason']}"
         documents = documents.take(refused)
     raise IndexBuildError(
-        f"{index}: OpenSearch did not take {len(documents)} documents in {backoff.tries} tries. The last time: {reason}. "
-        f"Give the cluster more room, or build when it has less to do."
+        f"{index}: OpenSearch did not take {len(documents)} documents in {backoff.tries} tries. "
+        f"The last time: {reason}. Give the cluster more room, or build when it has less to do."
     )
 
 
@@ -155,7 +156,7 @@ def _sort(items: list[dict[str, dict]], documents: Documents, outcome: _Outcome,
         status = result["status"]
         if status == 200 and first:  # 201 is a new document. On a repeat it may be our own, its answer lost
             outcome.overwritten.append(documents.document_id(position))
-        elif status in _BUSY:
+        elif status in BUSY:
             refused.append(position)
         elif status >= 300:
             error = result["error"]

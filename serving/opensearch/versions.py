@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from typing import Any
 
 from opensearchpy import OpenSearch
 from opensearchpy.exceptions import ConnectionError as NoAnswerError
-from opensearchpy.exceptions import NotFoundError, RequestError
+from opensearchpy.exceptions import NotFoundError, RequestError, TransportError
 
+from serving.opensearch.bulk import BUSY
 from serving.opensearch.errors import IndexBuildError, SupersededError
 
 _TRIES = 20
+_TRY_SECONDS = 0.05
+"""The wait grows by this with each try."""
 
 _logger = logging.getLogger(__name__)
 
@@ -84,10 +88,8 @@ def number_of(name: str, index: str) -> int | None:
 
 def holders(client: OpenSearch, name: str) -> set[str]:
     """The indexes that an alias points at."""
-    try:
-        return set(client.indices.get_alias(name=name))
-    except NotFoundError:
-        return set()
+    found = client.indices.get_alias(name=name, params={"ignore": 404})
+    return {index for index, content in found.items() if isinstance(content, dict)}
 
 
 def later(name: str, index: str, others: set[str]) -> str | None:
@@ -112,7 +114,8 @@ def point_alias(client: OpenSearch, name: str, index: str) -> str | None:
         IndexBuildError: If it could not be moved.
     """
     replaced: str | None = None
-    for _ in range(_TRIES):
+    for attempt in range(_TRIES):
+        time.sleep(attempt * _TRY_SECONDS)
         current = holders(client, name)
         if current == {index}:  # also when an earlier request did it and its answer was lost
             return replaced
@@ -134,15 +137,16 @@ def _try_to_move(client: OpenSearch, name: str, index: str, current: set[str]) -
     try:
         client.indices.update_aliases(body={"actions": actions})
     except NotFoundError as error:
-        if error.error == "index_not_found_exception" and index in str(error.info):
+        if error.error == "index_not_found_exception" and index in _reason(error):
             raise IndexBuildError(f"{index} was deleted while it was built. Build again.") from error
-        _logger.debug("The alias %s moved meanwhile: %s", name, error)
-    except RequestError as error:
-        if "write index" not in _reason(error):
+        _logger.debug("The alias %s was moved by another build: %s", name, error)
+    except TransportError as error:
+        if "more than one write index" in _reason(error):  # OpenSearch calls it an illegal state, status 500
+            _logger.debug("The alias %s was added by another build: %s", name, error)
+        elif isinstance(error, NoAnswerError) or error.status_code in BUSY:
+            _logger.warning("No answer when the alias %s was moved to %s: %s. Looking where it is.", name, index, error)
+        else:
             raise IndexBuildError(f"The alias {name} was not moved to {index}: {_reason(error)}") from error
-        _logger.debug("The alias %s was added meanwhile: %s", name, error)
-    except NoAnswerError as error:
-        _logger.warning("No answer when the alias %s was moved to %s: %s. Looking where it is.", name, index, error)
 
 
 def prune(client: OpenSearch, name: str, live: str, previous: str | None) -> list[str]:
@@ -168,7 +172,7 @@ def prune(client: OpenSearch, name: str, live: str, previous: str | None) -> lis
     return deleted
 
 
-def _reason(error: RequestError) -> str:
+def _reason(error: TransportError) -> str:
     info = error.info
     cause = info.get("error") if isinstance(info, dict) else None
     return str(cause.get("reason", cause)) if isinstance(cause, dict) else str(cause or info)
