@@ -123,7 +123,7 @@ def _problems(
     for name in options.columns:
         if name not in by_name:
             yield f"columns names {name}, which {relation} lacks; it has {', '.join(by_name)}"
-    indexed = {column.name for column in used}
+    indexed = [column.name for column in used]
     for key, names in {"id": [options.id], "text": options.text, "fields": options.fields}.items():
         for name in names:
             if name not in indexed:
