@@ -35,7 +35,7 @@ def differences(deployed: Any, declared: Any, path: str = "$", *, extras: bool) 
     elif _is_list(deployed) and _is_list(declared) and len(deployed) == len(declared):
         for index, (left, right) in enumerate(zip(deployed, declared, strict=True)):
             yield from differences(left, right, f"{path}[{index}]", extras=extras)
-    elif not _is_same(deployed, declared):
+    elif deployed != declared:
         yield Difference(path, deployed, declared)
 
 
@@ -47,12 +47,6 @@ def fingerprint(request: Mapping[str, Any]) -> str:
 
 def _is_list(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
-
-
-def _is_same(deployed: Any, declared: Any) -> bool:
-    if isinstance(deployed, datetime) and isinstance(declared, datetime):
-        return deployed.timestamp() == declared.timestamp()
-    return deployed == declared
 
 
 def _json(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
@@ -61,6 +62,7 @@ def definition_problems(definition: Definition, relations: Mapping[str, Relation
         *_parameter_problems(definition),
         *_id_problems(definition),
         *_layout_problems(definition),
+        *_time_problems(definition),
     ]
 
 
@@ -233,6 +235,14 @@ def _layout_problems(definition: Definition) -> Iterator[Problem]:
         for kind, element_id in sorted(present - placed):
             if placed and kind == "VISUAL":
                 yield Problem(f"{path}.Layouts", f"visual {element_id!r} has no place in the sheet's layout")
+
+
+def _time_problems(definition: Definition) -> Iterator[Problem]:
+    for place, mapping in mappings(definition):
+        for key, value in mapping.items():
+            if isinstance(value, datetime) and value.tzinfo is None:
+                message = f"write the time zone, as in {value.isoformat()}Z: else it depends on who deploys"
+                yield Problem(f"{place.path}.{key}", message)
 
 
 def _unknown(kind: str, name: str, known: Iterable[str]) -> str:

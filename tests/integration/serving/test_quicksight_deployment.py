@@ -236,6 +236,21 @@ def test_a_dashboard_that_failed_at_first_is_mended_by_the_next_apply(client: Cl
     assert plan(client, deployment).is_empty
 
 
+def test_a_version_that_failed_for_its_data_set_is_tried_again_once_that_is_mended(
+    client: Client, declared: Declare
+) -> None:
+    deployment = declared()
+    source, data_set, dashboard = deployment.resources
+    text = yaml.safe_dump(dict(data_set.request)).replace("Name: flight_date", "Name: other")
+    starved = replace(deployment, resources=(source, replace(data_set, request=yaml.safe_load(text)), dashboard))
+    with pytest.raises(DeploymentError, match="flight_date"):
+        apply(client, plan(client, starved))
+    planned = plan(client, deployment)
+    assert [difference.path for difference in planned.changes[-1].differences] == ["$.Version.Status"]
+    assert apply(client, planned).dashboard_version == 2
+    assert plan(client, deployment).is_empty
+
+
 def test_a_version_that_takes_too_long_is_an_error(client: Client, declared: Declare) -> None:
     deployment = declared()
     with pytest.raises(DeploymentError, match=r"was not ready within 0\.05 s"):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -28,7 +29,6 @@ def test_a_right_definition_has_no_problem(definition: dict[str, Any], relations
     assert definition_problems(definition, relations) == []
 
 
-_COLUMN = "ColumnName"
 _WRONG: list[tuple[str, Edit, str, str]] = [
     (
         "column",
@@ -151,6 +151,12 @@ _WRONG: list[tuple[str, Edit, str, str]] = [
         ),
         "$",
         "visual id 'trend' is used more than once",
+    ),
+    (
+        "time without a zone",
+        lambda d: _filters(d)[0]["TimeRangeFilter"].update(RangeMinimumValue={"StaticValue": datetime(2013, 1, 1)}),
+        "$.FilterGroups[0].Filters[0].TimeRangeFilter.RangeMinimumValue.StaticValue",
+        "as in 2013-01-01T00:00:00Z",
     ),
     (
         "visual that is not laid out",
