@@ -1,0 +1,74 @@
+# The project's commands. `make` lists them; each needs Python 3.11+ and nothing else that is not fetched by `make setup`.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+# A Python of 3.11 to 3.13, to make the environment with.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$p; break; }; done)
+UV := $(BIN)/uv
+
+# Nothing here may reach an AWS account: the tests and the demo use the local AWS.
+unexport AWS_PROFILE AWS_SESSION_TOKEN
+
+.PHONY: help
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(UV):
+	@test -n "$(PYTHON)" || { echo "Watershed needs Python 3.11, 3.12 or 3.13 on the PATH; none was found." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing (Debian: apt install python3-venv)." >&2; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
+
+$(VENV)/.locked: requirements.lock pyproject.toml $(UV)
+	@echo "installing the locked environment ..."
+	@VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --require-hashes --compile-bytecode requirements.lock
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.locked ## Install the locked environment, dbt's manifests and, where there is Java, OpenSearch
+	@$(BIN)/watershed prepare
+
+.PHONY: demo dev test
+demo: setup ## The whole job on this machine: events into Kinesis, a dashboard and a search index out
+	@$(BIN)/watershed demo
+
+dev: setup ## Dagster's UI on 127.0.0.1 over the same state
+	@$(BIN)/watershed dev
+
+test: setup ## All tests but the rehearsal: a few minutes
+	@$(BIN)/pytest
+
+.PHONY: check lint types imports manifests sources
+check: lint types imports manifests sources ## All that must hold beside the tests
+	@$(BIN)/dg check defs
+
+lint: $(VENV)/.locked ## Format and lint: Python and SQL
+	@$(BIN)/ruff format --check
+	@$(BIN)/ruff check
+	@cd dbt_project && ../$(BIN)/sqlfluff lint --disable-progress-bar models tests
+
+types: $(VENV)/.locked ## Type check
+	@$(BIN)/pyright
+
+imports: $(VENV)/.locked ## Who may import whom
+	@$(BIN)/lint-imports
+
+manifests: $(VENV)/.locked ## dbt parse for every target
+	@cd dbt_project && for target in local athena redshift; do \
+		../$(BIN)/dbt --quiet parse --target $$target --target-path target/parse-$$target; done
+
+sources: $(VENV)/.locked ## Are the dbt sources as the contracts say?
+	@$(BIN)/watershed sources --check
+
+.PHONY: lock reset
+lock: $(UV) ## Resolve the dependencies anew
+	@$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet \
+		--all-extras pyproject.toml --output-file requirements.lock
+
+reset: $(VENV)/.locked ## End the local services and clear the local state
+	@$(BIN)/watershed reset --yes

@@ -1,0 +1,189 @@
+"""`watershed`: the platform on this machine, and the files that are derived from its contracts."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from orchestration.settings import CONTRACTS_DIR, DBT_PROJECT_DIR, Environment, Settings, settings
+
+app = typer.Typer(
+    help=__doc__,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+errors = Console(stderr=True)
+
+
+@contextmanager
+def _spoken() -> Iterator[None]:
+    """Errors that say how to mend them are shown as one paragraph, not as a stack trace."""
+    from infra.local.errors import LocalServicesError
+    from ingestion.errors import IngestionError
+
+    try:
+        yield
+    except (LocalServicesError, IngestionError) as error:
+        errors.print(f"[red]{type(error).__name__}[/]: {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from error
+
+
+def _local() -> Settings:
+    """The settings, of the local environment only: these commands start and clear things."""
+    found = settings()
+    if found.environment is not Environment.LOCAL:
+        errors.print(
+            f"This command is for the local environment; WATERSHED_ENVIRONMENT is {found.environment}. Unset it."
+        )
+        raise typer.Exit(2)
+    return found
+
+
+def _show_progress_of(*loggers: str) -> None:
+    """Let some loggers speak on the terminal: long work such as a download."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    for name in loggers:
+        logging.getLogger(name).addHandler(handler)
+        logging.getLogger(name).setLevel(logging.INFO)
+
+
+@app.command()
+def up() -> None:
+    """Start the local AWS and OpenSearch, and create in them what Terraform would create."""
+    from infra.local import state
+    from infra.local.provision import provision
+    from ingestion.contract import load_contracts
+
+    _show_progress_of("infra.local")
+    with _spoken():
+        found = state.up(_local())
+        provision(_local(), load_contracts(CONTRACTS_DIR).values())
+    if found.cleared:
+        console.print(found.cleared)
+    _print_status()
+
+
+@app.command()
+def down() -> None:
+    """End the local services. What was in the local AWS is gone with it."""
+    from infra.local import state
+
+    with _spoken():
+        ended = state.down(_local())
+    console.print(f"ended {', '.join(ended)}" if ended else "nothing was running")
+
+
+@app.command()
+def status() -> None:
+    """Show the local services: what runs where, what does not and why, and what waits to be built."""
+    _print_status()
+
+
+def _print_status() -> None:
+    from infra.local import state
+
+    table = Table("service", "state", "url", "pid", "log", box=None, pad_edge=False)
+    for engine in state.status(_local()):
+        detail = engine.detail or str(engine.log or "")
+        table.add_row(engine.name, engine.state, engine.url, str(engine.pid or ""), detail)
+    console.print(table)
+
+
+@app.command()
+def reset(yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False) -> None:
+    """End the local services and clear the whole local state: AWS, DuckDB, OpenSearch, Dagster."""
+    from infra.local import state
+
+    found = _local()
+    if not yes and not typer.confirm(f"Clear everything in {found.state_dir}?"):
+        raise typer.Exit(1)
+    with _spoken():
+        cleared = state.reset(found)
+    console.print(f"cleared {', '.join(cleared)}" if cleared else "nothing was there")
+
+
+@app.command()
+def prepare() -> None:
+    """Make what a fresh clone lacks: dbt's manifests, and OpenSearch from Maven where there is Java."""
+    from infra.local.opensearch.artifacts import fetch
+    from infra.local.opensearch.engine import OpenSearchEngine
+    from infra.local.opensearch.java import find_java
+
+    _show_progress_of("infra.local")
+    _refresh_manifests()
+    reason, java = OpenSearchEngine().available(), find_java()
+    if reason or java is None:
+        console.print(f"[yellow]The search index will be skipped: {reason}[/]", highlight=False)
+        return
+    with _spoken():
+        fetch(java)
+
+
+def _refresh_manifests() -> None:
+    """Parse the dbt project anew for each layer whose manifest is older than the project."""
+    from orchestration.dbt import parse, stale_manifests
+
+    for layer in stale_manifests():
+        console.print(f"dbt parse for {layer.name} ...")
+        parse(layer)
+
+
+@app.command()
+def sources(
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if a file is stale.")] = False,
+) -> None:
+    """Write the dbt sources from the contracts."""
+    from ingestion.contract import load_contracts
+    from ingestion.dbt_source import write_sources
+
+    with _spoken():
+        contracts = load_contracts(CONTRACTS_DIR).values()
+        changed = write_sources(contracts, DBT_PROJECT_DIR / "models" / "sources", check=check)
+    for path in changed:
+        console.print(f"{'stale' if check else 'wrote'} {path.relative_to(DBT_PROJECT_DIR.parent)}")
+    if check and changed:
+        errors.print("Run `watershed sources` and commit what it writes.")
+        raise typer.Exit(1)
+    if not changed:
+        console.print("every dbt source is as its contract says")
+
+
+@app.command()
+def demo() -> None:
+    """Do the whole job on this machine: play January 2013, land it, build the models, serve them."""
+    from watershed.demo import run
+
+    _refresh_manifests()
+    with _spoken():
+        good = run(_local(), console)
+    raise typer.Exit(0 if good else 1)
+
+
+@app.command()
+def dev(port: Annotated[int, typer.Option(help="Where Dagster's UI listens, on 127.0.0.1.")] = 3000) -> None:
+    """Open Dagster's UI over the local state. Ctrl-C ends what this command started, and nothing else."""
+    from watershed.dev import serve
+
+    _refresh_manifests()
+    with _spoken():
+        raise typer.Exit(serve(_local(), console, port))
+
+
+@app.command()
+def sql(query: Annotated[str | None, typer.Argument(help="One statement. Without it, a shell.")] = None) -> None:
+    """A DuckDB shell that has the landed tables and the models in it: landing.*, quarantine.*, lake.*, marts.*."""
+    from watershed.shell import one, shell
+
+    with _spoken():
+        good = one(_local(), console, query) if query else shell(_local(), console)
+    raise typer.Exit(0 if good else 1)

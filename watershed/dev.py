@@ -1,0 +1,85 @@
+"""`watershed dev`: Dagster's UI and daemon over the local state, in the foreground."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from infra.local import provision, state
+from infra.local.errors import EngineStartError
+from ingestion.contract import load_contracts
+from orchestration.settings import CONTRACTS_DIR, PROJECT_ROOT, Settings
+
+_GRACE_SECONDS = 20
+
+
+def serve(settings: Settings, console: Console, port: int) -> int:
+    """Start what does not run, show the UI until Ctrl-C, end what was started. Returns the exit code.
+
+    Raises:
+        LocalServicesError: If the port is taken, or the local services cannot be started.
+    """
+    with state.job_lock(settings, "dev"):
+        _require_free(port)
+        with console.status("starting the local services ..."):
+            up = state.up(settings)
+            provision.provision(settings, load_contracts(CONTRACTS_DIR).values())
+        for skipped in up.skipped:
+            console.print(f"[yellow]{skipped.name} is skipped: {skipped.reason}[/]", highlight=False)
+        console.print(f"Dagster: http://127.0.0.1:{port} (Ctrl-C ends it)", highlight=False)
+        try:
+            return _run_dagster(settings, port)
+        finally:
+            console.print("ending what this command started ...")
+            state.end(settings, up.started)
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise EngineStartError(
+                f"Another program listens on 127.0.0.1:{port}. End it, or choose another port:"
+                f" `watershed dev --port {port + 1}`."
+            ) from error
+
+
+def _run_dagster(settings: Settings, port: int) -> int:
+    install_instance(settings)
+    command = [Path(sys.executable).with_name("dg"), "dev", "--host", "127.0.0.1", "--port", str(port)]
+    environment = {**os.environ, **state.local_environment(settings)}
+    # A session of its own: Ctrl-C reaches this program alone, which then ends Dagster in order.
+    dagster = subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment, start_new_session=True)
+    try:
+        return dagster.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        _end(dagster)
+
+
+def _end(dagster: subprocess.Popen[bytes]) -> None:
+    """End Dagster and all that it started."""
+    if dagster.poll() is None:
+        dagster.send_signal(signal.SIGINT)
+    try:
+        dagster.wait(_GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(dagster.pid, signal.SIGKILL)
+        dagster.wait()
+
+
+def install_instance(settings: Settings) -> None:
+    """Put Dagster's configuration where its instance is."""
+    home = settings.state_dir / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(PROJECT_ROOT / "infra" / "local" / "dagster.yaml", home / "dagster.yaml")

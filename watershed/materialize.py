@@ -1,0 +1,165 @@
+"""Runs Dagster jobs in this process, into the instance that the UI shows, and tells what became of each asset."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import dagster as dg
+
+from orchestration.definitions import defs
+from orchestration.waiting import last_built, waiting
+
+# Dagster tells everything to its instance; on the terminal it would drown the job's own lines.
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+State = Literal["built", "unchanged", "skipped", "failed"]
+
+
+@dataclass
+class AssetOutcome:
+    """What a job did to an asset. `rows` and `seconds` are None where the asset has none."""
+
+    key: dg.AssetKey
+    state: State = "unchanged"
+    rows: int | None = None
+    seconds: float | None = None
+    passed: int = 0
+    failed: int = 0
+    warned: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class JobOutcome:
+    """What a job did. `errors` holds what each failed step said."""
+
+    name: str
+    run_id: str
+    assets: dict[dg.AssetKey, AssetOutcome]
+    errors: tuple[str, ...]
+
+    @property
+    def good(self) -> bool:
+        """No step and no check failed. Checks that warn do not count."""
+        return not self.errors and not any(asset.failed for asset in self.assets.values())
+
+
+class Materializer:
+    """The definitions and the instance that DAGSTER_HOME names."""
+
+    def __init__(self, log: Path) -> None:
+        self._definitions = defs()
+        self._graph = self._definitions.resolve_asset_graph()
+        self._instance = dg.DagsterInstance.get()
+        self._log = log
+
+    def keys_of(self, job: str) -> list[dg.AssetKey]:
+        """The assets that a job builds, parents before children."""
+        selected = self._definitions.resolve_job_def(job).asset_layer.selected_asset_keys
+        return [key for key in self._graph.toposorted_asset_keys if key in selected]
+
+    def waiting(self, jobs: Iterable[str]) -> set[dg.AssetKey]:
+        """The assets of some jobs that wait to be built."""
+        keys = [key for job in jobs for key in self.keys_of(job)]
+        parents = {key: self._graph.get(key).parent_keys for key in self._graph.toposorted_asset_keys if key in keys}
+        every = {*keys, *(parent for reads in parents.values() for parent in reads)}
+        return waiting(parents, last_built(self._instance, every))
+
+    def running(self) -> list[str]:
+        """Ids of the runs that are in progress in this instance, whoever started them."""
+        active = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
+        return [run.run_id for run in self._instance.get_runs(active)]
+
+    def run(self, job: str) -> JobOutcome:
+        """Execute a job. What steps print goes to the log file."""
+        definition = self._definitions.resolve_job_def(job)
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("a") as log, contextlib.redirect_stdout(log):
+            result = definition.execute_in_process(instance=self._instance, run_config=_QUIET, raise_on_error=False)
+        return _outcome(job, self.keys_of(job), definition, result)
+
+
+def _outcome(job: str, keys: list[dg.AssetKey], definition: Any, result: dg.ExecuteInProcessResult) -> JobOutcome:
+    assets = {key: AssetOutcome(key) for key in keys}
+    errors: list[str] = []
+    for event in result.all_events:
+        if event.is_step_failure:
+            errors.append(_failure(event))
+            for key in definition.asset_layer.get_selected_entity_keys_for_node(event.node_handle):
+                if isinstance(key, dg.AssetKey) and assets[key].state != "built":
+                    assets[key].state = "failed"
+        elif event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION:
+            _note_materialization(assets, event)
+        elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            _note_check(assets, event.asset_check_evaluation_data)
+        elif event.is_step_success and not event.is_hook_event:
+            _note_duration(assets, definition, event)
+    return JobOutcome(job, result.run_id, assets, tuple(errors))
+
+
+def _failure(event: dg.DagsterEvent) -> str:
+    data = event.step_failure_data
+    error = data.error
+    while error and error.cause:
+        error = error.cause
+    said = data.user_failure_data.description if data.user_failure_data else None
+    return f"{event.step_key}: {said or (error.message.strip() if error else 'failed')}"
+
+
+def _note_materialization(assets: dict[dg.AssetKey, AssetOutcome], event: dg.DagsterEvent) -> None:
+    metadata = event.step_materialization_data.materialization.metadata
+    outcome = assets[event.step_materialization_data.materialization.asset_key]
+    outcome.state = "built"
+    outcome.rows = _number(metadata.get("dagster/row_count"))
+    seconds = metadata.get("Execution Duration") or metadata.get("seconds")
+    outcome.seconds = float(_number(seconds) or 0.0) if seconds else None
+
+
+def _note_check(assets: dict[dg.AssetKey, AssetOutcome], check: Any) -> None:
+    # A test of a source is evaluated by the job that builds the models: it counts for the landing table, elsewhere.
+    outcome = assets.setdefault(check.asset_key, AssetOutcome(check.asset_key))
+    if check.passed:
+        outcome.passed += 1
+        return
+    said = f"{check.check_name}: {check.description or 'failed'}"
+    outcome.notes.append(said)
+    if check.severity == dg.AssetCheckSeverity.WARN:
+        outcome.warned += 1
+    else:
+        outcome.failed += 1
+
+
+def _note_duration(assets: dict[dg.AssetKey, AssetOutcome], definition: Any, event: dg.DagsterEvent) -> None:
+    """The step's duration, for an asset that has a step of its own."""
+    keys = [
+        key
+        for key in definition.asset_layer.get_selected_entity_keys_for_node(event.node_handle)
+        if isinstance(key, dg.AssetKey)
+    ]
+    if len(keys) != 1:
+        return
+    outcome = assets[keys[0]]
+    outcome.seconds = event.step_success_data.duration_ms / 1000
+    if outcome.state == "unchanged" and outcome.warned:
+        outcome.state = "skipped"
+
+
+def _number(value: Any) -> Any:
+    return getattr(value, "value", None)
+
+
+def merged(outcomes: Iterable[JobOutcome]) -> Iterator[AssetOutcome]:
+    """One outcome for each asset, in the order of the jobs: checks add up."""
+    found: dict[dg.AssetKey, AssetOutcome] = {}
+    for asset in (asset for outcome in outcomes for asset in outcome.assets.values()):
+        known = found.setdefault(asset.key, asset)
+        if known is not asset:
+            known.passed += asset.passed
+            known.failed += asset.failed
+            known.warned += asset.warned
+            known.notes += asset.notes
+    yield from found.values()
