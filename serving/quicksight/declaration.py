@@ -109,9 +109,7 @@ def declare(
 def _dashboard_request(definition: Definition, data_set_ids: Mapping[str, str], title: str) -> dict[str, Any]:
     declarations = [
         {**item, "DataSetArn": item.get("DataSetArn") or data_set_ids[item["Identifier"]]}
-        if isinstance(item, Mapping) and "Identifier" in item
-        else item
-        for item in definition.get("DataSetIdentifierDeclarations", ())
+        for item in definition["DataSetIdentifierDeclarations"]
     ]
     return {
         "Name": title,

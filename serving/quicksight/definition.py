@@ -75,7 +75,7 @@ def load_definition(path: Path) -> Definition:
     """Read a definition.
 
     Raises:
-        DefinitionError: If the file is missing, is no YAML, or holds no mapping.
+        DefinitionError: If the file is missing, is no YAML, or names no data set that it reads.
     """
     try:
         definition = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -85,13 +85,20 @@ def load_definition(path: Path) -> Definition:
         raise DefinitionError(str(path), [Problem("$", f"this is no YAML: {broken}")]) from broken
     if not isinstance(definition, dict):
         raise DefinitionError(str(path), [Problem("$", "write a DashboardVersionDefinition: a mapping")])
+    declarations = definition.get("DataSetIdentifierDeclarations")
+    if not (isinstance(declarations, list) and declarations and all(map(_names_a_data_set, declarations))):
+        message = "list the models that the dashboard reads, each as {Identifier: <model>}"
+        raise DefinitionError(str(path), [Problem("$.DataSetIdentifierDeclarations", message)])
     return definition
+
+
+def _names_a_data_set(declaration: Any) -> bool:
+    return isinstance(declaration, Mapping) and isinstance(declaration.get("Identifier"), str)
 
 
 def declared_data_sets(definition: Definition) -> tuple[str, ...]:
     """The identifiers of the data sets that a definition declares: the models that it reads."""
-    declarations = definition.get("DataSetIdentifierDeclarations", ())
-    return tuple(item["Identifier"] for item in declarations if isinstance(item, Mapping) and "Identifier" in item)
+    return tuple(item["Identifier"] for item in definition["DataSetIdentifierDeclarations"])
 
 
 def mappings(value: Any, place: Place | None = None) -> Iterator[tuple[Place, Mapping[str, Any]]]:

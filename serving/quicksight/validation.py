@@ -68,7 +68,7 @@ def definition_problems(definition: Definition, relations: Mapping[str, Relation
 
 def _data_set_problems(definition: Definition, relations: Mapping[str, Relation]) -> Iterator[Problem]:
     declared = declared_data_sets(definition)
-    for index, declaration in enumerate(definition.get("DataSetIdentifierDeclarations", ())):
+    for index, declaration in enumerate(definition["DataSetIdentifierDeclarations"]):
         path = f"$.DataSetIdentifierDeclarations[{index}]"
         name = declaration.get("Identifier", "")
         if name not in relations:

@@ -242,7 +242,10 @@ def test_the_shape_of_a_definition_is_checked_by_the_service_model(
     assert message in str(error.value)
 
 
-@pytest.mark.parametrize("text", ["- a list", "a: [", ""])
+@pytest.mark.parametrize(
+    "text",
+    ["- a list", "a: [", "", "Sheets: []", "DataSetIdentifierDeclarations:", "DataSetIdentifierDeclarations: [daily]"],
+)
 def test_a_file_that_holds_no_definition_is_refused(text: str, declared: Callable[[str], Deployment]) -> None:
     with pytest.raises(DefinitionError, match=r"small\.dashboard\.yml"):
         declared(text)
