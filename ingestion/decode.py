@@ -5,8 +5,12 @@ strings), so that there is one set of rules. For each field the query has an exp
 breach; the first breach of a record, in the contract's order, is what the record is rejected for.
 
 Strictness: types are JSON's own (the string "12" is not a number). Where all values are text (CSV), text is parsed.
-Integers may be written 12 or 12.0, never 12.5. Lengths count UTF-8 bytes, as Redshift's varchar(n) does. Timestamps are
-ISO 8601 and stored in UTC; without an offset they are taken as UTC.
+Integers may be written 12, 12.0 or 1.2e1, never 12.5. A number is read as 64-bit binary floating point (as RFC 8259
+expects): a fraction of more than 15 digits would change on its way, so a numeric of that many must come as a string.
+Lengths count UTF-8 bytes, as Redshift's varchar(n) does. Timestamps are ISO 8601 and stored in UTC; without an offset
+they are taken as UTC. An object that names a member twice is rejected: one of the two would be lost.
+
+Names of the query's own begin with an underscore, which no field of a contract does.
 """
 
 from __future__ import annotations
@@ -21,16 +25,18 @@ from functools import lru_cache
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 
 from ingestion.contract import Contract, Field
 from ingestion.errors import ReconciliationError
 from ingestion.records import Batch, Csv, Encoding, Json, Records, Unreadable
-from ingestion.schemas import arrow_schema, landing_fields, quarantine_fields
+from ingestion.schemas import UNEXPECTED, arrow_schema, landing_fields, quarantine_fields
 
 _TIMESTAMP = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}(:?\d{2})?)?"
 _DATE = r"\d{4}-\d{2}-\d{2}"
-_INTEGER = r"[+-]?\d+(\.0+)?"
+# With a fraction, a number has been read as binary floating point: beyond 15 digits it need not be what was written.
+_EXACT_DIGITS = 15
+_INTEGER = rf"[+-]?(\d+|\d{{1,{_EXACT_DIGITS}}}\.0+)"
+_FLOAT = r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?"
 _NUMBERS = ("BIGINT", "UBIGINT", "DOUBLE")
 _LONGEST_REASON = 512
 
@@ -86,6 +92,8 @@ def _decode_records(contract: Contract, records: Records) -> Decoded:
 def _rejects(contract: Contract, breach: pa.Array, payload: pa.Array, provenance: pa.Table) -> pa.Table:
     reasons, fields = breach.field("reason"), breach.field("field")
     version = pa.repeat(contract.version, len(breach))
+    # A reason may quote what no engine's string may hold.
+    reasons = pc.replace_substring(reasons, "\0", "\N{REPLACEMENT CHARACTER}")  # pyright: ignore[reportAttributeAccessIssue]
     reasons = pc.utf8_slice_codeunits(reasons, 0, _LONGEST_REASON)  # pyright: ignore[reportAttributeAccessIssue]
     names = reject_schema(contract).names
     columns = dict(zip(names, [reasons, fields, payload, version, *provenance.columns], strict=True))
@@ -93,117 +101,80 @@ def _rejects(contract: Contract, breach: pa.Array, payload: pa.Array, provenance
 
 
 def _run_query(contract: Contract, records: Records) -> tuple[pa.StructArray, pa.Table]:
-    """The breach of each record (null if none), and a table of the contract's columns and `_unexpected`."""
+    """The breach of each record (null if none), and a table of the contract's columns and `_unexpected`.
+
+    Both are in the order of the records. DuckDB's threads do not keep it, so each record carries its number.
+    """
+    numbers = pa.array(range(len(records)), pa.int64())
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
-        if isinstance(records.encoding, Unreadable):
-            documents = _unreadable(records, records.encoding)
-        elif isinstance(records.encoding, Csv):
-            documents = _csv_documents(connection, records.payload, records.encoding)
+        if isinstance(records.encoding, Json):
+            connection.register("_payloads", pa.table({"_number": numbers, "_payload": records.payload}))
+            connection.execute(_JSON_DOCUMENTS.format(type=_type_name("json_type(_text)")))
         else:
-            documents = _json_documents(connection, records.payload)
-        connection.register("documents", documents)
+            documents, broken = _text_documents(records.payload, records.encoding)
+            table = pa.table({"_number": numbers, "_document": documents, "_broken": broken})
+            connection.register("_documents", table)
         result = connection.execute(_query(contract, _text_only(records.encoding))).to_arrow_table()
-    breach = result.column("breach").combine_chunks()
-    return breach, result.drop_columns(["breach"])
+    if result.column("_number").combine_chunks() != numbers:
+        raise ReconciliationError(
+            f"{contract.name}: of {len(records)} records {len(result)} came out of decoding, or in another order."
+            " Nothing of them was committed. This is a bug: report it."
+        )
+    breach = result.column("_breach").combine_chunks()
+    return breach, result.drop_columns(["_number", "_breach"])
 
 
 def _text_only(encoding: Encoding) -> bool:
     return not isinstance(encoding, Json)
 
 
-def _unreadable(records: Records, encoding: Unreadable) -> pa.Table:
-    reasons = pa.repeat(pa.scalar(encoding.reason, pa.string()), len(records))
-    return pa.table({"document": pa.nulls(len(records), pa.string()), "broken": reasons})
-
-
-def _json_documents(connection: duckdb.DuckDBPyConnection, payload: pa.BinaryArray) -> pa.Table:
-    connection.register("payloads", pa.table({"payload": payload}))
-    json_type = _type_name("json_type(text)")
-    return connection.execute(f"""
-        with texts as (select try(decode(payload)) as text from payloads),
-        judged as (
-            select
-                text,
-                case
-                    when text is null then 'not UTF-8'
-                    when not json_valid(text) then 'not JSON'
-                    when json_type(text) <> 'OBJECT' then 'a JSON ' || {json_type} || ', not an object'
-                end as broken,
-            from texts
-        )
-        select case when broken is null then text end as document, broken from judged
-    """).to_arrow_table()
-
-
-def _csv_documents(connection: duckdb.DuckDBPyConnection, payload: pa.BinaryArray, csv: Csv) -> pa.Table:
-    """CSV lines as JSON documents of strings. A line that is not UTF-8 or has another number of values is broken."""
-    connection.register("payloads", pa.table({"payload": payload}))
-    texts = connection.execute("select try(decode(payload)) as text from payloads").to_arrow_table().column("text")
-    lines, misshapen = _parse_csv(texts.fill_null("").combine_chunks(), csv)
-    connection.register("lines", lines)
-    members = ", ".join(f"{_name(n)} := {_name(n)}" for n in csv.header)
-    parsed = connection.execute(f"select to_json(struct_pack({members}))::varchar from lines").to_arrow_table()
-    shaped = pa.array([index not in misshapen for index in range(len(texts))])
-    documents = _scatter(shaped, parsed.column(0).combine_chunks())
-    reasons = pa.array([misshapen.get(index) for index in range(len(texts))], pa.string())
-    not_text = texts.is_null().combine_chunks()
-    broken = pc.if_else(not_text, "not UTF-8", reasons)  # pyright: ignore[reportAttributeAccessIssue]
-    return pa.table({"document": documents, "broken": broken})
-
-
-def _scatter(mask: pa.BooleanArray, values: pa.Array) -> pa.Array:
-    """The values where the mask is true, null elsewhere."""
-    nulls = pa.nulls(len(mask), values.type)
-    return pc.replace_with_mask(nulls, mask, values)  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def _parse_csv(lines: pa.StringArray, csv: Csv) -> tuple[pa.Table, dict[int, str]]:
-    """The lines that have as many values as the header, as a table of strings, and why each other line has not."""
-    invalid: dict[int, str] = {}
-
-    def note(row: pa_csv.InvalidRow) -> str:
-        invalid[row.number - 1] = _wrong_width(row.actual_columns, row.expected_columns)
-        return "skip"
-
-    text = "\n".join(lines.to_pylist()).encode()
-    table = pa_csv.read_csv(
-        io.BytesIO(text),
-        # One thread and one block: only then are the numbers of invalid rows known.
-        read_options=pa_csv.ReadOptions(use_threads=False, column_names=csv.header, block_size=max(len(text), 1) + 1),
-        parse_options=pa_csv.ParseOptions(
-            delimiter=csv.delimiter, newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=note
-        ),
-        convert_options=pa_csv.ConvertOptions(
-            column_types=dict.fromkeys(csv.header, pa.string()),
-            strings_can_be_null=True,
-            null_values=list(csv.null_values),
-        ),
+# Bytes that are not a JSON object have no document, but a reason why.
+_JSON_DOCUMENTS = """
+    create temp view _documents as
+    with texts as (
+        select _number, try(decode(_payload)) as _text from _payloads
+    ),
+    judged as (
+        select
+            _number,
+            _text,
+            case
+                when _text is null then 'not UTF-8'
+                when not json_valid(_text) then 'not JSON'
+                when json_type(_text) <> 'OBJECT' then 'a JSON ' || {type} || ', not an object'
+            end as _broken,
+        from texts
     )
-    if len(table) + len(invalid) == len(lines):
-        return table, invalid
-    return _parse_csv_one_by_one(lines, csv)
+    select _number, case when _broken is null then _text end as _document, _broken from judged
+"""
 
 
-def _parse_csv_one_by_one(lines: pa.StringArray, csv: Csv) -> tuple[pa.Table, dict[int, str]]:
-    """The same, line by line: where a stray quote makes one line of several, or several of one."""
-    rows: list[list[str | None]] = []
-    invalid: dict[int, str] = {}
-    for index, line in enumerate(lines.to_pylist()):
-        parsed = list(csv_module.reader(io.StringIO(line, newline=""), delimiter=csv.delimiter))
-        if len(parsed) != 1:
-            invalid[index] = "not one line of CSV: a quote is missing or not doubled"
-        elif len(parsed[0]) != len(csv.header):
-            invalid[index] = _wrong_width(len(parsed[0]), len(csv.header))
-        else:
-            rows.append([None if value in csv.null_values else value for value in parsed[0]])
-    columns = zip(*rows, strict=True) if rows else [[] for _ in csv.header]
-    arrays = [pa.array(column, pa.string()) for column in columns]
-    return pa.table(arrays, names=list(csv.header)), invalid
+def _text_documents(payload: pa.BinaryArray, encoding: Csv | Unreadable) -> tuple[pa.Array, pa.Array]:
+    """The document of each record, null if it has none, and then the reason."""
+    parsed = [_csv_document(line, encoding) for line in payload.to_pylist()] if isinstance(encoding, Csv) else []
+    if isinstance(encoding, Unreadable):
+        parsed = [(None, encoding.reason)] * len(payload)
+    return pa.array([document for document, _ in parsed], pa.string()), pa.array([b for _, b in parsed], pa.string())
 
 
-def _wrong_width(actual: int, expected: int) -> str:
-    return f"a line of {actual} values under a header of {expected}"
+def _csv_document(payload: bytes, csv: Csv) -> tuple[str | None, str | None]:
+    """A CSV line as a JSON document of strings, or the reason why it is none."""
+    try:
+        line = payload.decode()
+        rows = list(csv_module.reader(io.StringIO(line, newline=""), delimiter=csv.delimiter, strict=True))
+    except UnicodeDecodeError:
+        return None, "not UTF-8"
+    except csv_module.Error as error:
+        return None, f"not one line of CSV: {error}"
+    if len(rows) > 1:
+        return None, "not one line of CSV: a line break outside of quotes"
+    values = rows[0] if rows else [""]
+    if len(values) != len(csv.header):
+        return None, f"a line of {len(values)} values under a header of {len(csv.header)}"
+    nulls = csv.null_values
+    members = {name: None if value in nulls else value for name, value in zip(csv.header, values, strict=True)}
+    return json.dumps(members, ensure_ascii=False), None
 
 
 # --- the query ---
@@ -213,8 +184,8 @@ def _wrong_width(actual: int, expected: int) -> str:
 class _Scope:
     """Where the query finds an object and all that is below it, down to arrays. All are SQL expressions.
 
-    `known` is a struct of the contract's fields as text, arrays as JSON; `types` the JSON type of each path of `nodes`;
-    `keys` the keys of each path of `objects`.
+    `raw` is the object's JSON text; `known` a struct of the contract's fields as text, arrays as JSON; `types` the JSON
+    type of each path of `nodes`; `keys` the keys of each path of `objects`.
     """
 
     raw: str
@@ -258,34 +229,38 @@ class _Node:
 
 @lru_cache(maxsize=256)
 def _query(contract: Contract, text_only: bool) -> str:
-    """The SQL that decodes the table `documents(document varchar, broken varchar)` of one contract."""
-    scope = _scope(contract.fields, "document", columns=True)
-    top = [_Node(f, scope, f'$."{f.name}"', f"known.{_name(f.name)}", f"'{f.name}'") for f in contract.fields]
+    """The SQL that decodes `_documents(_number bigint, _document varchar, _broken varchar)` of one contract."""
+    scope = _scope(contract.fields, "_document", columns=True)
+    top = [_Node(f, scope, f'$."{f.name}"', f"_known.{_name(f.name)}", f"'{f.name}'") for f in contract.fields]
     breaches = ", ".join(_breach(node, text_only) for node in top)
     values = ", ".join(f"{_value(node)} as {_name(node.field.name)}" for node in top)
-    broken = "case when broken is not null then {'field': null::varchar, 'reason': broken} end"
+    broken = f"case when _broken is not null then {_found('null::varchar', '_broken')} end"
     return f"""
         with parsed as materialized (
             select
-                document,
-                broken,
-                {_known(contract.fields, "document")} as known,
-                {_types(scope, "document")} as types,
-                {_keys(scope, "document")} as keys,
-            from documents
+                _number,
+                _document,
+                _broken,
+                {_known(contract.fields, "_document")} as _known,
+                {_types(scope, "_document")} as _types,
+                {_keys(scope, "_document")} as _keys,
+            from _documents
         ),
         decoded as materialized (
             select
+                _number,
                 {values},
-                {_unexpected(top, scope, "$", "''")} as unexpected,
-                coalesce({broken}, {breaches}) as breach,
+                {_unexpected(top, scope, "$", "''")} as _entries,
+                coalesce({broken}, {_named_twice(scope, "$", "null::varchar")}, {breaches}) as _breach,
             from parsed
+        ),
+        collected as (
+            select
+                * exclude (_entries),
+                case when len(_entries) > 0 then '{{' || array_to_string(_entries, ',') || '}}' end as _unexpected,
+            from decoded
         )
-        select
-            * exclude (unexpected, breach),
-            case when len(unexpected) > 0 then to_json(map_from_entries(unexpected))::varchar end as _unexpected,
-            breach,
-        from decoded
+        select * replace (coalesce(_breach, {_unexpected_breach()}) as _breach) from collected order by _number
     """
 
 
@@ -294,8 +269,8 @@ def _scope(fields: Sequence[Field], raw: str, *, columns: bool) -> _Scope:
     nodes = tuple(_paths(fields, "$"))
     objects = ("$", *(path for path, field in _paths(fields, "$").items() if field.fields))
     part = "" if columns else f"{raw}."
-    document = raw if columns else f"{raw}.raw"
-    return _Scope(document, f"{part}known", f"{part}types", f"{part}keys", nodes, objects)
+    document = raw if columns else f"{raw}._raw"
+    return _Scope(document, f"{part}_known", f"{part}_types", f"{part}_keys", nodes, objects)
 
 
 def _paths(fields: Sequence[Field], parent: str) -> dict[str, Field]:
@@ -362,21 +337,21 @@ def _scalar(field: Field, text: str) -> str:
 def _elements(node: _Node) -> str:
     """A list of scopes, one for each element of an array."""
     wrapped = _wrapped(node)
-    scope = _scope(wrapped, "raw", columns=True)
-    document = "('{\"element\":' || raw || '}')"
+    scope = _scope(wrapped, "_raw", columns=True)
+    document = "('{\"element\":' || _raw || '}')"
     parts = (
-        f"'known': {_known(wrapped, document)}, 'types': {_types(scope, document)}, 'keys': {_keys(scope, document)}"
+        f"'_known': {_known(wrapped, document)}, '_types': {_types(scope, document)}, '_keys': {_keys(scope, document)}"
     )
     raw = f"json_extract({node.member}, '$[*]')"
-    return f"list_transform({raw}, lambda raw: {{'raw': {document}, {parts}}})"
+    return f"list_transform({raw}, lambda _raw: {{'_raw': {document}, {parts}}})"
 
 
 def _element(node: _Node) -> tuple[str, _Node]:
     """The name of the lambda's parameter for an element, and the element's node."""
-    item = f"item_{node.member.count('item_')}"
+    item = f"_item_{node.member.count('_item_')}"
     scope = _scope(_wrapped(node), item, columns=False)
-    label = f"{node.label} || '[' || (index_{item} - 1) || ']'"
-    return item, _Node(_wrapped(node)[0], scope, '$."element"', f"{item}.known.element", label)
+    label = f"{node.label} || '[' || (_index{item} - 1) || ']'"
+    return item, _Node(_wrapped(node)[0], scope, '$."element"', f"{item}._known.element", label)
 
 
 def _wrapped(node: _Node) -> tuple[Field]:
@@ -386,24 +361,52 @@ def _wrapped(node: _Node) -> tuple[Field]:
 
 def _breach(node: _Node, text_only: bool) -> str:
     """The first breach of a field, as a struct of field and reason; null if it holds."""
-    missing = _found(node, "'required, but missing'") if node.field.required else "null"
+    missing = _found(node.label, "'required, but missing'") if node.field.required else "null"
     checks = [*_type_checks(node, text_only), *_bound_checks(node)]
-    broken = " ".join(f"when not coalesce({holds}, false) then {_found(node, reason)}" for holds, reason in checks)
+    broken = " ".join(
+        f"when not coalesce({holds}, false) then {_found(node.label, reason)}" for holds, reason in checks
+    )
     return f"case when {node.type} is null then {missing} {broken} else {_breach_below(node, text_only)} end"
 
 
 def _breach_below(node: _Node, text_only: bool) -> str:
     if node.field.fields:
-        return f"coalesce({', '.join(_breach(node.below(f), text_only) for f in node.field.fields)})"
+        members = [_breach(node.below(f), text_only) for f in node.field.fields]
+        return f"coalesce({', '.join([_named_twice(node.scope, node.path, node.label), *members])})"
     if node.field.element:
         item, inner = _element(node)
-        breaches = f"list_transform({_elements(node)}, lambda {item}, index_{item}: {_breach(inner, text_only)})"
-        return f"list_filter({breaches}, lambda found: found is not null)[1]"
+        breaches = f"list_transform({_elements(node)}, lambda {item}, _index{item}: {_breach(inner, text_only)})"
+        return f"list_filter({breaches}, lambda _found: _found is not null)[1]"
     return "null"
 
 
-def _found(node: _Node, reason: str) -> str:
-    return f"{{'field': {node.label}, 'reason': {reason}}}"
+def _found(label: str, reason: str) -> str:
+    """A breach, as an SQL struct."""
+    return f"{{'field': {label}, 'reason': {reason}}}"
+
+
+def _named_twice(scope: _Scope, path: str, label: str) -> str:
+    """The breach of an object that names a member twice (RFC 8259, section 4, leaves open which of them counts)."""
+    keys = scope.keys_of(path)
+    twice = f"list_filter({keys}, lambda _key, _index: list_position({keys}, _key) < _index)[1]"
+    found = _found(label, f"'a member named twice: ' || {twice}")
+    return f"case when list_unique({keys}) < len({keys}) then {found} end"
+
+
+def _unexpected_breach() -> str:
+    """The breach of what the contract does not know of a record: kept whole and as JSON, or the record is rejected."""
+    longest = UNEXPECTED.type.args[0]
+    too_long = _found("null::varchar", f"'fields that the contract does not know: longer than {longest} bytes'")
+    # DuckDB reads NaN and Infinity, which are not JSON. They are looked for outside of strings.
+    not_json = _found("null::varchar", "'fields that the contract does not know: NaN or Infinity is not JSON'")
+    strings = r'"([^"\\]|\\.)*"'
+    bare = f"regexp_replace(_unexpected, {_literal(strings)}, '', 'g')"
+    return f"""
+        case
+            when strlen(_unexpected) > {longest} then {too_long}
+            when regexp_matches({bare}, '(?i)nan|inf') then {not_json}
+        end
+    """
 
 
 # A check: an SQL condition that must hold, and an SQL string that says what is wrong where it does not.
@@ -414,8 +417,8 @@ _JSON_TYPES: dict[str, tuple[tuple[str, ...], str | None]] = {
     "varchar": (("VARCHAR",), None),
     "bigint": (_NUMBERS, _INTEGER),
     "integer": (_NUMBERS, _INTEGER),
-    "double precision": (_NUMBERS, None),
-    # As a string too: JSON parsers keep only 17 digits of a number.
+    "double precision": (_NUMBERS, _FLOAT),
+    # As a string too: a number keeps only 15 digits of a fraction.
     "numeric": ((*_NUMBERS, "VARCHAR"), None),
     "boolean": (("BOOLEAN",), "(?i)true|false"),
     "date": (("VARCHAR",), _DATE),
@@ -438,9 +441,15 @@ def _type_checks(node: _Node, text_only: bool) -> list[Check]:
     checks = [(f"{node.type} in ({', '.join(map(_literal, allowed))})", reason)]
     if form:
         checks.append((f"regexp_full_match({text}, {_literal(form)})", reason))
+    if name == "varchar":
+        # PostgreSQL and Redshift have no such strings.
+        checks.append((f"not contains({text}, chr(0))", "'holds the character U+0000'"))
     if name == "numeric":
         digits = rf"[+-]?\d+(\.\d{{0,{field.type.args[1]}}}0*)?"
         checks.append((f"regexp_full_match({text}, {_literal(digits)})", reason))
+        exact = f"{node.type} <> 'DOUBLE' or length(replace(ltrim({text}, '-0.'), '.', '')) <= {_EXACT_DIGITS}"
+        inexact = f"'a number of more than {_EXACT_DIGITS} digits, write it as a string: ' || {shown}"
+        checks.append((exact, inexact))
     if name == "double precision":
         checks.append((f"isfinite({_scalar(field, text)})", reason))
     elif scalar and name != "varchar":
@@ -495,11 +504,15 @@ def _bound_checks(node: _Node) -> list[Check]:
 
 
 def _unexpected(nodes: Sequence[_Node], scope: _Scope, path: str, prefix: str) -> str:
-    """A list of {k, v}: what an object holds beside its fields, at any depth. `k` is a path: `flight.gate`."""
+    """A list of JSON members: what an object holds beside its fields, at any depth. Named by path: `"flight.gate":7`.
+
+    An unknown key may hold anything, `*` too: it is looked up with a JSON pointer (RFC 6901), not with a JSON path.
+    """
     names = ", ".join(_literal(node.field.name) for node in nodes)
-    value = f"json_extract({scope.raw}, {_literal(path)} || '.\"' || replace(key, '\"', '\\\"') || '\"')"
-    extra = f"list_filter(list_distinct({scope.keys_of(path)}), lambda key: key not in ({names}))"
-    here = f"list_transform({extra}, lambda key: {{'k': {prefix} || key, 'v': {value}}})"
+    pointer = path.removeprefix("$").replace('."', "/").replace('"', "") + "/"
+    value = f"json_extract({scope.raw}, {_literal(pointer)} || replace(replace(_key, '~', '~0'), '/', '~1'))"
+    extra = f"list_filter({scope.keys_of(path)}, lambda _key: _key not in ({names}))"
+    here = f"list_transform({extra}, lambda _key: to_json({prefix} || _key)::varchar || ':' || {value})"
     return f"list_concat({', '.join([here, *filter(None, map(_unexpected_below, nodes))])})"
 
 
@@ -510,6 +523,6 @@ def _unexpected_below(node: _Node) -> str | None:
     if node.field.element:
         item, inner = _element(node)
         below = _unexpected_below(inner)
-        entries = f"list_transform({_elements(node)}, lambda {item}, index_{item}: {below})"
+        entries = f"list_transform({_elements(node)}, lambda {item}, _index{item}: {below})"
         return f"flatten(case when {node.type} = 'ARRAY' then {entries} end)" if below else None
     return None
