@@ -1,0 +1,170 @@
+"""Traffic into Kinesis and S3, read back as a consumer reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from botocore.config import Config
+
+from infra.local import traffic
+from infra.local.aws.kinesis import THROTTLE_TAG
+from infra.local.errors import LocalServicesError, StreamAlreadyPlayedError
+from infra.local.flights import events
+from infra.local.provision import SHARDS, provision
+from ingestion.contract import Contract, load_contracts
+from ingestion.decode import decode
+from ingestion.readers.kinesis import KinesisReader
+from ingestion.records import Batch
+from orchestration.settings import CONTRACTS_DIR, Settings
+
+DAY = date(2013, 1, 1)
+
+
+@pytest.fixture(scope="module")
+def contracts() -> dict[str, Contract]:
+    return load_contracts(CONTRACTS_DIR)
+
+
+@pytest.fixture
+def settings(fresh_settings: Settings, contracts: dict[str, Contract]) -> Settings:
+    """Provisioned."""
+    provision(fresh_settings, contracts.values())
+    return fresh_settings
+
+
+@pytest.fixture
+def kinesis(settings: Settings) -> Any:
+    import boto3
+
+    once = Config(retries={"total_max_attempts": 1})
+    return boto3.client("kinesis", config=once, **settings.client_args())  # pyright: ignore
+
+
+@pytest.fixture
+def stream(settings: Settings) -> str:
+    return settings.stream_name("flight-events")
+
+
+@pytest.fixture
+def read(kinesis: Any, stream: str, contracts: dict[str, Contract]) -> Callable[[], list[Batch]]:
+    reader = KinesisReader(kinesis, contracts["flight_events"], stream, max_bytes=64 * 1024 * 1024)
+    return lambda: list(reader.batches(None))
+
+
+def payloads(batches: list[Batch]) -> list[str]:
+    return [payload.as_py().decode() for batch in batches for records in batch.records for payload in records.payload]
+
+
+def told(day: date) -> pa.Table:
+    return pa.Table.from_batches(events(day, day))
+
+
+@pytest.mark.parametrize("aggregate", [True, False])
+def test_every_event_arrives_once_and_holds_the_contract(
+    kinesis: Any, stream: str, read: Callable[[], list[Batch]], contracts: dict[str, Contract], aggregate: bool
+) -> None:
+    played = traffic.play(kinesis, stream, DAY, DAY, aggregate=aggregate)
+    batches = read()
+    assert sorted(payloads(batches)) == sorted(told(DAY)["payload"].to_pylist())
+    assert played.events == told(DAY).num_rows
+    assert (played.records == played.events) is not aggregate
+    for batch in batches:
+        assert decode(contracts["flight_events"], batch).rejects.to_pylist() == []
+
+
+def test_the_events_of_a_flight_arrive_in_order(kinesis: Any, stream: str, read: Callable[[], list[Batch]]) -> None:
+    traffic.play(kinesis, stream, DAY, DAY)
+    by_flight: dict[str, list[str]] = {}
+    for flight, payload in zip(told(DAY)["flight_id"].to_pylist(), told(DAY)["payload"].to_pylist(), strict=True):
+        by_flight.setdefault(flight, []).append(payload)
+    place = {payload: index for index, payload in enumerate(payloads(read()))}
+    assert all([place[p] for p in own] == sorted(place[p] for p in own) for own in by_flight.values())
+
+
+def test_every_shard_is_used_and_an_aggregate_is_small(kinesis: Any, stream: str) -> None:
+    traffic.play(kinesis, stream, DAY, DAY)
+    for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
+        start = kinesis.get_shard_iterator(
+            StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        records = kinesis.get_records(ShardIterator=start)["Records"]
+        assert 0 < max(len(record["Data"]) for record in records) <= traffic.MAX_AGGREGATE_BYTES
+
+
+def test_refused_records_are_sent_again(kinesis: Any, stream: str, read: Callable[[], list[Batch]]) -> None:
+    kinesis.add_tags_to_stream(StreamName=stream, Tags={f"{THROTTLE_TAG}PutRecords": "3"})
+    traffic.play(kinesis, stream, DAY, DAY, aggregate=False)
+    assert sorted(payloads(read())) == sorted(told(DAY)["payload"].to_pylist())
+
+
+def test_a_stream_that_goes_on_refusing_ends_the_play_with_what_to_do(
+    kinesis: Any, stream: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traffic, "_FIRST_WAIT_SECONDS", 0)
+    kinesis.add_tags_to_stream(StreamName=stream, Tags={f"{THROTTLE_TAG}PutRecords": "1000"})
+    with pytest.raises(LocalServicesError, match="more shards"):
+        traffic.play(kinesis, stream, DAY, DAY)
+
+
+def test_a_second_play_is_refused(kinesis: Any, stream: str) -> None:
+    assert traffic.already_played(kinesis, stream) is None
+    played = traffic.play(kinesis, stream, DAY, DAY)
+    assert traffic.already_played(kinesis, stream) == traffic.Mark("2013-01-01/2013-01-01", played.events, True)
+    for day in (DAY, date(2013, 1, 2)):
+        with pytest.raises(StreamAlreadyPlayedError, match="watershed reset"):
+            traffic.play(kinesis, stream, day, day)
+
+
+def test_an_interrupted_play_goes_on_where_it_stopped(
+    kinesis: Any, stream: str, read: Callable[[], list[Batch]]
+) -> None:
+    last = date(2013, 1, 3)
+
+    def interrupt(events_sent: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        traffic.play(kinesis, stream, DAY, last, progress=interrupt)
+    mark = traffic.already_played(kinesis, stream)
+    assert mark is not None
+    assert not mark.complete
+    with pytest.raises(StreamAlreadyPlayedError):
+        traffic.play(kinesis, stream, DAY, DAY)
+    progress: list[int] = []
+    rest = traffic.play(kinesis, stream, DAY, last, progress=progress.append)
+    everything = pa.Table.from_batches(events(DAY, last))
+    assert rest.resumed_after == mark.events
+    assert progress[-1] == mark.events + rest.events == everything.num_rows
+    assert sorted(payloads(read())) == sorted(everything["payload"].to_pylist())
+
+
+def test_reference_files_are_dropped_once(settings: Settings, client: Any, contracts: dict[str, Contract]) -> None:
+    s3 = client(settings, "s3")
+    keys = traffic.drop_files(s3, settings.landing_bucket, contracts.values())
+    assert keys == ("files/airlines/airlines.csv", "files/airports/airports.csv")
+    assert traffic.drop_files(s3, settings.landing_bucket, contracts.values()) == ()
+    body = s3.get_object(Bucket=settings.landing_bucket, Key=keys[0])["Body"].read()
+    assert body.startswith(b"carrier,name\n")
+
+
+def test_provisioning_creates_what_the_contracts_need_once(
+    fresh_settings: Settings, client: Any, contracts: dict[str, Contract]
+) -> None:
+    made = provision(fresh_settings, contracts.values())
+    assert made.streams == (fresh_settings.stream_name("flight-events"),)
+    assert len(client(fresh_settings, "kinesis").list_shards(StreamName=made.streams[0])["Shards"]) == SHARDS
+    for bucket in made.buckets:
+        client(fresh_settings, "s3").head_bucket(Bucket=bucket)
+    for database in made.databases:
+        client(fresh_settings, "glue").get_database(Name=database)
+    again = provision(fresh_settings, contracts.values())
+    assert (again.buckets, again.streams, again.databases) == ((), (), ())
+
+
+def test_provisioning_works_in_another_region(fresh_settings: Settings, contracts: dict[str, Contract]) -> None:
+    elsewhere = fresh_settings.model_copy(update={"region": "eu-central-1"})
+    assert len(provision(elsewhere, contracts.values()).buckets) == 3
