@@ -37,7 +37,8 @@ _UNITS = {
     "d": timedelta(days=1),
     "y": timedelta(days=365),
 }
-_TRANSFORMS = ("identity", "year", "month", "day", "hour")
+_DATE_TRANSFORMS = ("identity", "year", "month", "day")
+_TRANSFORMS = {"date": _DATE_TRANSFORMS, "timestamp": (*_DATE_TRANSFORMS, "hour"), "struct": (), "array": ()}
 _DEFAULT_TRANSFORM = {"timestamp": "day", "date": "identity"}
 _LOGICAL_TYPES = {
     "varchar": "string",
@@ -60,6 +61,13 @@ _OPTIONS = {
     "double precision": _NUMBERS,
     "numeric": _NUMBERS,
     "array": {"minItems", "maxItems"},
+}
+# customProperties that mean something here. A misspelt one must not pass in silence.
+_CUSTOM = {
+    "contract": {"quarantineLimit"},
+    "kinesis": {"stream"},
+    "s3": {"delimiter", "nullValues"},
+    "field": {"partitionTransform"},
 }
 _PHYSICAL_TYPE = re.compile(r"^(?P<name>[a-z]+(?: precision)?)(?:\((?P<args>\d+(?:\s*,\s*\d+)?)\))?$")
 _NAME = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
@@ -146,8 +154,13 @@ class Contract:
 
 
 def load_contracts(folder: Path) -> dict[str, Contract]:
-    """Every contract of a folder, by name. Raises ContractError for the first bad file."""
-    return {path.stem: load_contract(path) for path in sorted(folder.glob("*.yaml"))}
+    """Every contract of a folder, by name. Raises ContractError for the first bad file, or if there is none."""
+    for path in sorted(folder.glob("*.yml")):
+        raise ContractError(f"{path}: would not be read; rename it to {path.stem}.yaml")
+    contracts = {path.stem: load_contract(path) for path in sorted(folder.glob("*.yaml"))}
+    if not contracts:
+        raise ContractError(f"{folder}: holds no contract; write one as <name>.yaml")
+    return contracts
 
 
 def load_contract(path: Path) -> Contract:
@@ -198,9 +211,18 @@ def _breaches_of_platform(document: dict[str, Any], stem: str) -> Iterator[Mista
         yield ("description",), "has no purpose; write in a sentence what the data set is for"
     if not isinstance(document.get("team"), dict) or not document["team"].get("name"):
         yield ("team",), "has no name; write the team that owns the data set"
+    yield from _breaches_of_custom(document, "contract", ())
     yield from _breaches_of_server(document)
     yield from _breaches_of_sla(document)
     yield from _breaches_of_schema(document, stem)
+
+
+def _breaches_of_custom(holder: Mapping[str, Any], kind: str, where: Sequence[str | int]) -> Iterator[Mistake]:
+    """Custom properties that nothing reads. Those of other vendors are theirs."""
+    for prop in holder.get("customProperties") or ():
+        if prop["property"] not in _CUSTOM[kind] and not prop.get("vendor"):
+            known = ", ".join(sorted(_CUSTOM[kind]))
+            yield where, f"customProperty {prop['property']!r}: nothing reads it here; write {known}, or remove it"
 
 
 def _breaches_of_server(document: dict[str, Any]) -> Iterator[Mistake]:
@@ -209,19 +231,31 @@ def _breaches_of_server(document: dict[str, Any]) -> Iterator[Mistake]:
         yield ("servers",), f"has {len(servers)} entries; write exactly one, of type kinesis or s3"
         return
     server, where = servers[0], ("servers", 0)
-    custom = _custom(server)
-    if server["type"] == "kinesis":
-        if server.get("format") != "json":
-            yield where, "format must be json"
-        if not re.fullmatch(r"[a-zA-Z0-9_.-]{1,100}", str(custom.get("stream", ""))):
-            yield where, "has no stream; write a customProperty `stream` with the stream's name (a-z, 0-9, -, _, .)"
-    elif server["type"] == "s3":
-        if server.get("format") not in ("csv", "json", "parquet"):
-            yield where, f"format is {server.get('format')!r}; write csv, json (one document a line) or parquet"
-        if not re.fullmatch(r"s3://\{landing\}/[A-Za-z0-9_./=-]+/", server.get("location", "")):
-            yield (*where, "location"), "must be s3://{landing}/<prefix>/ : the zone's bucket is filled in"
-    else:
+    if server["type"] not in ("kinesis", "s3"):
         yield (*where, "type"), f"is {server['type']!r}; write kinesis or s3"
+        return
+    yield from _breaches_of_custom(server, server["type"], where)
+    yield from (_breaches_of_stream if server["type"] == "kinesis" else _breaches_of_objects)(server, where)
+
+
+def _breaches_of_stream(server: dict[str, Any], where: tuple[str | int, ...]) -> Iterator[Mistake]:
+    if server.get("format") != "json":
+        yield where, f"format is {server.get('format')!r}; write json"
+    if not re.fullmatch(r"[a-zA-Z0-9_.-]{1,100}", str(_custom(server).get("stream", ""))):
+        yield where, "has no stream; write a customProperty `stream` with the stream's name (a-z, 0-9, -, _, .)"
+
+
+def _breaches_of_objects(server: dict[str, Any], where: tuple[str | int, ...]) -> Iterator[Mistake]:
+    custom = _custom(server)
+    if server.get("format") not in ("csv", "json", "parquet"):
+        yield where, f"format is {server.get('format')!r}; write csv, json (one document a line) or parquet"
+    if not re.fullmatch(r"s3://\{landing\}/[A-Za-z0-9_./=-]+/", server.get("location", "")):
+        yield (*where, "location"), "must be s3://{landing}/<prefix>/ : the zone's bucket is filled in"
+    if not re.fullmatch(r'[^"\r\n]', str(custom.get("delimiter", ","))):
+        yield where, f"delimiter is {custom['delimiter']!r}; write one character"
+    nulls = custom.get("nullValues", [])
+    if not isinstance(nulls, list) or not all(isinstance(value, str) for value in nulls):
+        yield where, f"nullValues is {nulls!r}; write a list of strings in quotes"
 
 
 def _breaches_of_sla(document: dict[str, Any]) -> Iterator[Mistake]:
@@ -248,12 +282,28 @@ def _breaches_of_schema(document: dict[str, Any], stem: str) -> Iterator[Mistake
     yield from _breaches_of_properties(properties, where)
     if not any(p.get("primaryKey") for p in properties):
         yield where, "none is a primary key; write primaryKey: true on what identifies a record"
+    csv = (document.get("servers") or [{}])[0].get("format") == "csv"
     for index, prop in enumerate(properties):
+        here = (*where, index)
         if prop.get("primaryKey") and not prop.get("required"):
-            yield (*where, index), "is a primary key, so it must be required: true"
-        transform = _custom(prop).get("partitionTransform", "identity")
-        if transform not in _TRANSFORMS:
-            yield (*where, index), f"partitionTransform is {transform!r}; write {', '.join(_TRANSFORMS)}"
+            yield here, "is a primary key, so it must be required: true"
+        if csv and prop.get("physicalType") in ("struct", "array"):
+            yield here, f"a CSV file holds no {prop['physicalType']}; write the files as json or parquet"
+        yield from _breaches_of_partition(prop, here)
+
+
+def _breaches_of_partition(prop: dict[str, Any], where: tuple[str | int, ...]) -> Iterator[Mistake]:
+    physical = str(prop.get("physicalType"))
+    transforms = _TRANSFORMS.get(physical, ("identity",))
+    transform = _custom(prop).get("partitionTransform")
+    if transform is not None and not prop.get("partitioned"):
+        yield where, "has a partitionTransform, but is no partition key; write partitioned: true"
+    if not prop.get("partitioned"):
+        return
+    if not transforms:
+        yield where, f"partitioned: a {physical} cannot be a partition key; write it on another field"
+    elif transform is not None and transform not in transforms:
+        yield where, f"partitionTransform is {transform!r}; for a {physical} write {', '.join(transforms)}"
 
 
 def _breaches_of_properties(properties: list[dict[str, Any]], where: tuple[str | int, ...]) -> Iterator[Mistake]:
@@ -263,10 +313,11 @@ def _breaches_of_properties(properties: list[dict[str, Any]], where: tuple[str |
         name = str(prop.get("name"))
         if not _NAME.match(name):
             yield here, "name must start with a letter a-z and hold only a-z, 0-9 and _ : rename the field"
-        if names.count(prop.get("name")) > 1:
+        if names.index(prop.get("name")) < index:
             yield here, "is there twice; a field is declared once"
         if not prop.get("description"):
             yield here, "has no description; write in a sentence what it means, with its unit"
+        yield from _breaches_of_custom(prop, "field", here)
         yield from _breaches_of_type(prop, here)
 
 
@@ -279,7 +330,7 @@ def _breaches_of_type(prop: dict[str, Any], where: tuple[str | int, ...]) -> Ite
     name, args = match["name"], _args(match["args"])
     logical = _LOGICAL_TYPES[name]
     if prop.get("logicalType") != logical:
-        yield where, f"logicalType is {prop.get('logicalType')!r}; a {physical} is a {logical}"
+        yield where, f"logicalType is {prop.get('logicalType')!r}; for a {physical} write {logical}"
     if name == "varchar" and not (len(args) == 1 and 1 <= args[0] <= LONGEST_STRING):
         yield where, f"physicalType is {physical!r}; write a length, varchar(1) to varchar({LONGEST_STRING})"
     elif name == "numeric" and not (len(args) == 2 and args[1] <= args[0] and 1 <= args[0] <= 38):
@@ -302,6 +353,10 @@ def _breaches_of_rules(prop: dict[str, Any], name: str, where: tuple[str | int, 
         yield where, f"{', '.join(unheld)}: not held when data lands; write it as a data test of the staging model"
     if prop.get("enum") and name != "varchar":
         yield where, f"enum: held for varchar only; this is a {name}"
+    for value in (entry.get("value") for entry in prop.get("enum") or ()):
+        # YAML reads NO and 01 as something else.
+        if not isinstance(value, str):
+            yield where, f"enum: {value!r} is not a string; write it in quotes"
     pattern = options.get("pattern")
     if pattern is not None and not _is_re2(pattern):
         yield where, f"pattern {pattern!r} is not a regular expression of RE2 (no look-around, no back-references)"
@@ -350,7 +405,8 @@ def _place(path: Path, text: str, document: Any, where: Sequence[str | int], mes
         label = value.get("name", step) if isinstance(value, dict) and isinstance(step, int) else step
         if label not in ("properties", "schema"):
             names.append(str(label))
-    return f"{path}:{line}: {'.'.join(names) or 'contract'}: {message}"
+    field = ".".join(names) or (str(where[0]) if where else "contract")
+    return f"{path}:{line}: {field}: {message}"
 
 
 def _child(node: yaml.Node | None, step: str | int) -> yaml.Node | None:
