@@ -180,8 +180,8 @@ def _require_free_port(launch: Launch) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise EngineStartError(
-                f"{launch.name} cannot start: port {port} of 127.0.0.1 is used by another program ({error.strerror}). "
-                f"End that program, or set {launch.port_setting} to a URL with a free port."
+                f"{launch.name} cannot start: port {port} of 127.0.0.1 is taken by another program ({error.strerror}). "
+                f"End that program (`lsof -i :{port}` names it), or set {launch.port_setting} to a free URL."
             ) from error
 
 

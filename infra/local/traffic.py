@@ -202,11 +202,12 @@ def _aggregated(pairs: Iterable[tuple[str, str]], shards: Sequence[range]) -> It
     for key, payload in pairs:
         hash_key = int.from_bytes(hashlib.md5(key.encode(), usedforsecurity=False).digest(), "big")
         shard = next(shard for shard in shards if hash_key in shard)
-        record = open_records.setdefault(shard, AggRecord(MAX_AGGREGATE_BYTES))
-        if not record.add_user_record(key, payload):
-            yield _entry(record, shard)
-            open_records[shard] = AggRecord(MAX_AGGREGATE_BYTES)
-            open_records[shard].add_user_record(key, payload)
+        record = open_records.get(shard)
+        if record is None or not record.add_user_record(key, payload):
+            if record is not None:
+                yield _entry(record, shard)
+            record = open_records[shard] = AggRecord(MAX_AGGREGATE_BYTES)
+            record.add_user_record(key, payload)
     for shard, record in open_records.items():
         yield _entry(record, shard)
 
