@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import boto3
 import duckdb
@@ -41,13 +42,21 @@ def landed_views(settings: Settings) -> list[LandedView]:
             "Set WATERSHED_ENVIRONMENT=local, or use dbt's target athena or redshift."
         )
     contracts = sorted(path.stem for path in CONTRACTS_DIR.glob("*.yaml"))
-    landing = _metadata_locations(settings, settings.landing_database)
+    # One attempt: a local AWS that does not answer is down.
+    once = Config(connect_timeout=2, retries={"total_max_attempts": 1})
+    glue = boto3.client("glue", config=once, **settings.client_args())
+    try:
+        landing = _metadata_locations(glue, settings.landing_database)
+        quarantine = _metadata_locations(glue, settings.quarantine_database)
+    except (EndpointConnectionError, HTTPClientError) as error:
+        raise LakeUnavailable(
+            f"The local AWS is not running at {settings.aws_endpoint_url}. Start it with `watershed up`."
+        ) from error
     if not landing:
         raise LakeUnavailable(
             f"Nothing has landed yet in the local AWS at {settings.aws_endpoint_url}. "
             "Land something first: `watershed demo` plays the example's events and lands them."
         )
-    quarantine = _metadata_locations(settings, settings.quarantine_database)
     return [
         LandedView(schema, name, tables.get(name))
         for schema, tables in zip(SCHEMAS, (landing, quarantine), strict=True)
@@ -89,18 +98,11 @@ def _contract_columns(connection: duckdb.DuckDBPyConnection, view: LandedView) -
     return [(name, str(type_)) for name, type_ in zip(relation.columns, relation.types, strict=True)]
 
 
-def _metadata_locations(settings: Settings, database: str) -> dict[str, str]:
+def _metadata_locations(glue: Any, database: str) -> dict[str, str]:
     """Iceberg's newest metadata file of each table of a Glue database. Empty if there is no such database."""
-    glue = boto3.client(
-        "glue", config=Config(connect_timeout=2, retries={"total_max_attempts": 1}), **settings.client_args()
-    )
     try:
         pages = glue.get_paginator("get_tables").paginate(DatabaseName=database)
         tables = [table for page in pages for table in page["TableList"]]
-    except (EndpointConnectionError, HTTPClientError) as error:
-        raise LakeUnavailable(
-            f"The local AWS is not running at {settings.aws_endpoint_url}. Start it with `watershed up`."
-        ) from error
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") != "EntityNotFoundException":
             raise
