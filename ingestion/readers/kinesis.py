@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from aws_kinesis_agg.deaggregator import messages_pb2
 from botocore.exceptions import ClientError
+from google.protobuf.message import DecodeError
 from tenacity import Retrying, before_sleep_log, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from ingestion.contract import Contract
@@ -143,7 +144,7 @@ class KinesisReader:
     def _shard_ids(self) -> list[str]:
         paginator = self._client.get_paginator("list_shards")
         try:
-            pages = list(paginator.paginate(StreamName=self._stream))
+            pages = self._retrying()(lambda: list(paginator.paginate(StreamName=self._stream)))
         except self._client.exceptions.ResourceNotFoundException as error:
             raise SourceError(
                 f"{self._contract.name}: there is no Kinesis stream {self._stream!r}. Create it (`terraform apply`;"
@@ -201,7 +202,10 @@ def deaggregate(data: bytes) -> list[bytes]:
     body, digest = data[len(_KPL_MAGIC) : -_KPL_DIGEST_BYTES], data[-_KPL_DIGEST_BYTES:]
     if hashlib.md5(body, usedforsecurity=False).digest() != digest:
         return [data]
-    message = messages_pb2.AggregatedRecord.FromString(body)  # pyright: ignore[reportAttributeAccessIssue]
+    try:
+        message = messages_pb2.AggregatedRecord.FromString(body)  # pyright: ignore[reportAttributeAccessIssue]
+    except DecodeError:
+        return [data]
     return [record.data for record in message.records]
 
 

@@ -11,15 +11,15 @@ Objects may be gzip or plain, whatever their names say.
 from __future__ import annotations
 
 import csv as csv_module
+import json
 import logging
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from datetime import UTC, date, datetime, time
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.exceptions import ClientError
@@ -30,6 +30,7 @@ from ingestion.records import Batch, Csv, Encoding, Json, Position, Records, Unr
 from ingestion.schemas import arrow_schema, provenance_fields
 
 if TYPE_CHECKING:
+    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
 
 logger = logging.getLogger(__name__)
@@ -88,25 +89,29 @@ class ObjectReader:
         opened: dict[str, Any] | None = position.get("open")
         listing = self._list()
         listed = {(o.key, o.etag) for o in listing}
-        empty = [pair for pair in map(tuple, position.get("empty", ())) if pair in listed]
+        known = {(key, etag) for key, etag in position.get("empty", ())}
+        empty = sorted(known & listed)
         pending = self._pending(listing, landed() | set(empty), opened)
         parts: list[Records] = []
         size = 0
         for obj, first in pending:
+            body = self._body(obj)
+            if body is None:
+                continue
             ordinal = first
-            for part in self._parts(obj, first):
+            for part in self._parts(obj, body, first):
                 records = self._records(obj, part)
                 parts.append(records)
                 size += records.nbytes
                 ordinal = part.ordinal + len(records)
                 if size >= self._max_bytes:
                     going_on = {"key": obj.key, "etag": obj.etag, "ordinal": ordinal}
-                    yield Batch(parts, {"open": going_on, "empty": empty})
+                    yield Batch(parts, {"open": going_on, "empty": list(empty)})
                     parts, size, opened = [], 0, going_on
             if ordinal == 0:
                 empty.append((obj.key, obj.etag))
         # Where a batch ended with an object, what is left to commit is that the object is closed.
-        if parts or opened or len(empty) > len(position.get("empty", ())):
+        if parts or opened or set(empty) - known:
             yield Batch(parts, {"open": None, "empty": empty})
 
     def _list(self) -> list[_Object]:
@@ -158,22 +163,24 @@ class ObjectReader:
         provenance = pa.table(columns, schema=arrow_schema(provenance_fields(self._contract)))
         return Records(pa.array(part.payload, pa.binary()), provenance, part.encoding)
 
-    def _parts(self, obj: _Object, first: int) -> Iterator[_Part]:
-        """The records of an object from an ordinal on. What cannot be read becomes one unreadable record."""
-        ordinal = first
+    def _body(self, obj: _Object) -> StreamingBody | None:
+        """The object's bytes. None if it was replaced or removed since the listing: a later one tells what is there."""
         try:
-            body = self._client.get_object(Bucket=self._bucket, Key=obj.key, IfMatch=f'"{obj.etag}"')["Body"]
+            return self._client.get_object(Bucket=self._bucket, Key=obj.key, IfMatch=f'"{obj.etag}"')["Body"]
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in ("PreconditionFailed", "NoSuchKey"):
-                # Replaced or removed since the listing: the next run lists what is there then.
-                return
+                return None
             raise
+
+    def _parts(self, obj: _Object, body: StreamingBody, first: int) -> Iterator[_Part]:
+        """The records of an object from an ordinal on. What cannot be read becomes one unreadable record."""
+        ordinal = first
         try:
             with body:
                 for part in self._read(body, first):
                     yield part
                     ordinal = part.ordinal + len(part.payload)
-        except (zlib.error, EOFError, pa.ArrowInvalid, UnicodeDecodeError, _Misshapen) as error:
+        except (zlib.error, EOFError, UnicodeDecodeError, csv_module.Error, _Misshapen) as error:
             place = f"s3://{self._bucket}/{obj.key}"
             reason = f"unreadable from record {ordinal} on: {error}. The bytes stay at {place}"
             logger.warning("%s: %s: %s", self._contract.name, place, reason)
@@ -183,7 +190,7 @@ class ObjectReader:
         if self._source.format == "parquet":
             yield from _parquet_parts(body, first)
             return
-        records = _split(_blocks(body), quoted=self._source.format == "csv")
+        records = _split(_blocks(body), self._source.delimiter if self._source.format == "csv" else None)
         encoding: Encoding = Json()
         ordinal = 0
         for block in records:
@@ -196,7 +203,7 @@ class ObjectReader:
             ordinal += len(lines)
 
     def _header(self, line: bytes) -> Csv:
-        header = next(csv_module.reader([line.decode()], delimiter=self._source.delimiter))
+        header = next(csv_module.reader([line.decode()], delimiter=self._source.delimiter, strict=True))
         missing = [f.name for f in self._contract.fields if f.required and f.name not in header]
         if missing or len(set(header)) < len(header):
             wrong = f"lacks {', '.join(missing)}" if missing else "names a column twice"
@@ -230,8 +237,11 @@ def _blocks(body: Readable) -> Iterator[bytes]:
         raise EOFError("the gzip stream ends in its middle")
 
 
-def _split(blocks: Iterator[bytes], *, quoted: bool) -> Iterator[list[bytes]]:
-    """Lines, without their ends and without empty ones, a block's worth at a time. A quoted line break is no end."""
+def _split(blocks: Iterator[bytes], delimiter: str | None = None) -> Iterator[list[bytes]]:
+    """Lines, without their ends and without empty ones, a block's worth at a time.
+
+    With a delimiter they are lines of CSV: a line break inside a quoted value is no end.
+    """
     rest = b""
     first = True
     for block in blocks:
@@ -239,8 +249,8 @@ def _split(blocks: Iterator[bytes], *, quoted: bool) -> Iterator[list[bytes]]:
         first = False
         lines = data.split(b"\n")
         rest = lines.pop()
-        if quoted:
-            lines, rest = _join_quoted(lines, rest)
+        if delimiter:
+            lines, rest = _join_quoted(lines, rest, delimiter.encode())
         if len(rest) > LONGEST_RECORD:
             raise _Misshapen(f"a record is longer than {LONGEST_RECORD} bytes")
         if found := [line.removesuffix(b"\r") for line in lines if line.strip()]:
@@ -249,20 +259,42 @@ def _split(blocks: Iterator[bytes], *, quoted: bool) -> Iterator[list[bytes]]:
         yield [rest.removesuffix(b"\r")]
 
 
-def _join_quoted(lines: list[bytes], rest: bytes) -> tuple[list[bytes], bytes]:
-    """Join lines until their quotes are even (RFC 4180 doubles a quote inside a quoted value)."""
-    if not any(line.count(b'"') % 2 for line in lines):
-        return lines, rest
+def _join_quoted(lines: list[bytes], rest: bytes, delimiter: bytes) -> tuple[list[bytes], bytes]:
+    """Join the lines that a quoted value goes over. What has no end yet becomes the rest."""
     joined: list[bytes] = []
     pending: list[bytes] = []
-    odd = False
     for line in lines:
-        pending.append(line)
-        odd ^= bool(line.count(b'"') % 2)
-        if not odd:
+        quoted = _ends_quoted(line, delimiter, quoted=bool(pending))
+        if quoted or pending:
+            pending.append(line)
+        else:
+            joined.append(line)
+        if pending and not quoted:
             joined.append(b"\n".join(pending))
             pending = []
     return joined, b"\n".join([*pending, rest])
+
+
+def _ends_quoted(line: bytes, delimiter: bytes, *, quoted: bool) -> bool:
+    """Whether a line ends inside a quoted value; `quoted` is whether it begins in one.
+
+    A quote opens a value only at its start, and is doubled inside of one (RFC 4180): `5" pipe` is just text.
+    """
+    if b'"' not in line:
+        return quoted
+    at = 0
+    if not quoted and line.startswith(b'"'):
+        quoted, at = True, 1
+    while True:
+        found = line.find(b'"' if quoted else delimiter + b'"', at)
+        if found < 0:
+            return quoted
+        if not quoted:
+            quoted, at = True, found + len(delimiter) + 1
+        elif line.startswith(b'""', found):
+            at = found + 2
+        else:
+            quoted, at = False, found + 1
 
 
 def _parquet_parts(body: Readable, first: int) -> Iterator[_Part]:
@@ -272,16 +304,27 @@ def _parquet_parts(body: Readable, first: int) -> Iterator[_Part]:
             spool.write(block)
         spool.seek(0)
         ordinal = 0
-        for batch in pq.ParquetFile(spool).iter_batches(_PARQUET_ROWS):
-            if ordinal + len(batch) > first:
+        for rows in _parquet_rows(spool):
+            if ordinal + len(rows) > first:
                 skipped = max(first - ordinal, 0)
-                yield _Part(_as_json(batch.slice(skipped)), Json(), ordinal + skipped)
-            ordinal += len(batch)
+                yield _Part(rows[skipped:], Json(), ordinal + skipped)
+            ordinal += len(rows)
 
 
-def _as_json(batch: pa.RecordBatch) -> list[bytes]:
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
-        connection.register("rows", pa.Table.from_batches([batch]))
-        documents = connection.execute("select to_json(rows)::varchar::blob from rows").to_arrow_table()
-    return [document for document in documents.column(0).to_pylist() if document is not None]
+def _parquet_rows(file: IO[bytes]) -> Iterator[list[bytes]]:
+    """Rows as JSON documents, a batch at a time. Arrow tells of broken files by errors of several kinds."""
+    try:
+        parquet = pq.ParquetFile(file)
+        if len(set(parquet.schema_arrow.names)) < len(parquet.schema_arrow.names):
+            raise _Misshapen("it names a column twice")
+        for batch in parquet.iter_batches(_PARQUET_ROWS):
+            yield [json.dumps(row, default=_as_text, ensure_ascii=False).encode() for row in batch.to_pylist()]
+    except (pa.ArrowException, OSError) as error:
+        raise _Misshapen(f"not a whole Parquet file: {error}") from error
+
+
+def _as_text(value: object) -> str:
+    """A value that JSON has no type for, as a contract's types are written. A decimal as a number would lose digits."""
+    if isinstance(value, bytes):
+        return value.decode(errors="backslashreplace")
+    return value.isoformat() if isinstance(value, date | time) else str(value)
