@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
+import pyarrow as pa
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression, NotIn
 from pyiceberg.table import Table
 
@@ -20,6 +21,6 @@ def landed_objects(table: Table, without: Set[str] = frozenset()) -> set[tuple[s
         rows = NotIn(LANDING_ID.name, without)  # pyright: ignore[reportCallIssue]
     found: set[tuple[str, str]] = set()
     for batch in table.scan(row_filter=rows, selected_fields=("_key", "_etag")).to_arrow_batch_reader():
-        pairs = batch.to_struct_array().unique()
+        pairs = pa.Table.from_batches([batch]).group_by(["_key", "_etag"]).aggregate([])
         found.update((pair["_key"], pair["_etag"]) for pair in pairs.to_pylist())
     return found

@@ -35,6 +35,9 @@ LAKE = Layer("lake", "tag:lake source:*")
 WAREHOUSE = Layer("warehouse", "tag:warehouse")
 LAYERS = (LAKE, WAREHOUSE)
 
+# dbt of this very environment, whether or not that is on the PATH.
+EXECUTABLE = Path(sys.executable).with_name("dbt")
+
 # What a model is built by, for the icons of the graph.
 _KINDS = {"local": "duckdb", "athena": "athena", "redshift": "redshift"}
 
@@ -80,7 +83,7 @@ def stale_manifests() -> list[Layer]:
 def parse(layer: Layer) -> None:
     """Write a layer's manifest: `dbt parse`, which needs no connection. Raises CalledProcessError with dbt's words."""
     dbt_project = project(layer)
-    command = [Path(sys.executable).with_name("dbt"), "--quiet", "parse", *_flags(dbt_project)]
+    command = [EXECUTABLE, "--quiet", "parse", *_flags(dbt_project)]
     subprocess.run(command, cwd=DBT_PROJECT_DIR, check=True)
     # dbt leaves the file alone when nothing in it changed.
     dbt_project.manifest_path.touch()

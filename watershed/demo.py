@@ -2,108 +2,160 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import date
+from typing import TYPE_CHECKING
 
 import boto3
 from rich.console import Console
+from rich.markup import escape
 
-from infra.local import provision, state, traffic
+from infra.local import state
 from infra.local.aws.engine import AwsEngine
-from ingestion.contract import KinesisSource, load_contracts
+from infra.local.errors import StateInUseError
+from infra.local.provision import provision
+from infra.local.traffic import already_played, drop_files, play
+from ingestion.contract import Contract, KinesisSource, load_contracts
 from orchestration.settings import CONTRACTS_DIR, Settings
+from watershed.instance import install_instance
+from watershed.report import print_report
 
-YEAR, MONTH = 2013, 1
+if TYPE_CHECKING:
+    from watershed.materialize import JobOutcome, Materializer
+
+FIRST, LAST = date(2013, 1, 1), date(2013, 1, 31)
 STREAM_CONTRACT = "flight_events"
 
 
 @dataclass(frozen=True)
-class Printer:
+class Steps:
     """Prints a line for each step of the job, with its seconds."""
 
     console: Console
+    started: float
 
-    @contextlib.contextmanager
+    @contextmanager
     def step(self, name: str) -> Iterator[Callable[[str], None]]:
-        """A step. What is passed to the yielded function is printed behind its name when it ends."""
-        said: list[str] = []
+        """A step. What is passed to the yielded function stands beside its name."""
+        said = ""
         started = time.monotonic()
-        with self.console.status(f"{name} ..."):
-            yield said.append
-        self.console.print(
-            f"[bold]{name:<12}[/] {time.monotonic() - started:5.1f} s  {'; '.join(said)}", highlight=False
-        )
+
+        def say(text: str) -> None:
+            nonlocal said
+            said = text
+            status.update(f"{name}: {text}")
+
+        with self.console.status(f"{name} ...") as status:
+            yield say
+        seconds = f"{time.monotonic() - started:5.1f} s"
+        self.console.print(f"[bold]{name:<10}[/] {seconds}  {said}", highlight=False, soft_wrap=True)
 
 
 def run(settings: Settings, console: Console) -> bool:
-    """Do the whole job. Returns whether all of it went well.
+    """Do the whole job. Returns whether every asset and every check went well.
 
-    What this started is ended again if it fails; if it goes well it is left running, for the next run and the UI.
+    The services stay up for the next run and for the UI. If the job breaks off, what it started is ended.
 
     Raises:
-        LocalServicesError: If the local services cannot be started or are in use.
+        LocalServicesError: If the local services cannot be started, or are in use by another program.
     """
-    printer = Printer(console)
+    steps = Steps(console, time.monotonic())
+    started: list[state.Process] = []
     with state.job_lock(settings, "demo"):
-        with printer.step("local AWS") as say:
-            up = state.up(settings, [AwsEngine()])
-            say(_told(up))
         try:
+            with steps.step("local AWS") as say:
+                up = state.up(settings, [AwsEngine()])
+                started += up.started
+                say(_told(up))
             with ThreadPoolExecutor(1, thread_name_prefix="engines") as pool:
+                # OpenSearch takes its time to start: it does so while events are played and landed.
                 engines = pool.submit(state.up, settings)
-                good = _run(settings, printer, engines)
+                try:
+                    return _run(settings, steps, engines)
+                except BaseException:
+                    started += engines.result().started
+                    raise
         except BaseException:
-            state.end(settings, up.started)
+            _end(settings, started, console)
             raise
-    return good
+
+
+def _run(settings: Settings, steps: Steps, engines: Future[state.Up]) -> bool:
+    contracts = load_contracts(CONTRACTS_DIR)
+    with steps.step("provision") as say:
+        made = provision(settings, contracts.values())
+        names = [*made.streams, *made.buckets, *(f"Glue database {name}" for name in made.databases)]
+        say(", ".join(names) or "all was there")
+    with steps.step("play") as say:
+        _play(settings, contracts, say)
+    with steps.step("load") as say:
+        os.environ.update(state.local_environment(settings))
+        install_instance(settings)
+        from watershed.materialize import Materializer
+
+        dagster = Materializer(settings.state_dir / "logs" / "demo.log")
+        say("Dagster's definitions")
+    dagster.require_no_other_run()
+    outcomes = []
+    with steps.step("land") as say:
+        outcomes.append(dagster.run("land"))
+        say(str(outcomes[-1]))
+    with steps.step("search") as say:
+        say(_told(engines.result()))
+    for job in ("transform", "serve"):
+        with steps.step(job) as say:
+            outcomes.append(_run_if_needed(dagster, job, outcomes[-1], say))
+    print_report(settings, steps.console, outcomes, time.monotonic() - steps.started)
+    return all(outcome.good for outcome in outcomes)
+
+
+def _run_if_needed(dagster: Materializer, job: str, before: JobOutcome, say: Callable[[str], None]) -> JobOutcome:
+    """Run a job unless nothing waits for it, or what it reads has just failed. A failed landing stops nothing else."""
+    if before.name != "land" and before.errors:
+        say("not run: what it reads has failed")
+        return dagster.unchanged(job)
+    if not dagster.waiting_of(job):
+        say("what it reads is as it was: nothing is rebuilt")
+        return dagster.unchanged(job)
+    outcome = dagster.run(job)
+    say(str(outcome))
+    return outcome
+
+
+def _play(settings: Settings, contracts: dict[str, Contract], say: Callable[[str], None]) -> None:
+    """Play the month into the stream unless it has been played, and drop the reference files."""
+    source = contracts[STREAM_CONTRACT].source
+    assert isinstance(source, KinesisSource)
+    kinesis = boto3.client("kinesis", **settings.client_args())
+    stream = settings.stream_name(source.stream)
+    dropped = drop_files(boto3.client("s3", **settings.client_args()), settings.landing_bucket, contracts.values())
+    files = f"{len(dropped)} reference files dropped into S3" if dropped else "the reference files were in S3"
+    mark = already_played(kinesis, stream)
+    if mark and mark.complete:
+        say(f"{mark.events:,} events of {mark.dates} are in {stream} already; {files}")
+        return
+    played = play(kinesis, stream, FIRST, LAST, progress=lambda count: say(f"{count:,} events into {stream}"))
+    say(f"{played.events:,} events into {stream}, {played.events / played.seconds:,.0f} a second; {files}")
 
 
 def _told(up: state.Up) -> str:
-    started = ", ".join(f"{process.name} at {process.url}" for process in up.started)
-    running = ", ".join(process.name for process in up.already_running)
-    parts = [up.cleared, f"started {started}" if started else None, f"{running} was running" if running else None]
-    skipped = [f"[yellow]{skipped.name} skipped: {skipped.reason}[/]" for skipped in up.skipped]
-    return "; ".join([part for part in parts if part] + skipped)
+    parts = [
+        up.cleared or "",
+        ", ".join(f"started {process.name} at {process.url}" for process in up.started),
+        ", ".join(f"{process.name} was running" for process in up.already_running),
+        *(f"[yellow]{skipped.name} is skipped: {escape(skipped.reason)}[/]" for skipped in up.skipped),
+    ]
+    return "; ".join(part for part in parts if part)
 
 
-def _run(settings: Settings, printer: Printer, engines: Future[state.Up]) -> bool:
-    contracts = load_contracts(CONTRACTS_DIR)
-    with printer.step("provision") as say:
-        say(str(provision.provision(settings, contracts.values())))
-    with printer.step("play") as say:
-        say(_play(settings, contracts[STREAM_CONTRACT].source))
-    with printer.step("import") as say:
-        from watershed.materialize import Materializer
-
-        job = Materializer(settings, printer)
-        say("Dagster and the definitions")
-    job.land()
-    with printer.step("search") as say:
-        say(_told(engines.result()) or "running")
-    job.build_what_waits()
-    return job.report()
-
-
-def _play(settings: Settings, source: object) -> str:
-    """Play the month into the stream unless it has been played, and drop the reference files."""
-    assert isinstance(source, KinesisSource)
-    s3 = boto3.client("s3", **settings.client_args())
-    dropped = traffic.drop_files(s3, settings.landing_bucket)
-    kinesis = boto3.client("kinesis", **settings.client_args())
-    stream = settings.stream_name(source.stream)
-    return f"{dropped}; {stream}"
-
-
-def logs_folder(settings: Settings) -> Path:
-    """Where the job's own output goes."""
-    return settings.state_dir / "logs"
-
-
-def use_instance(settings: Settings) -> None:
-    """Let Dagster in this process, and its children, use the local state."""
-    os.environ.update(state.local_environment(settings))
+def _end(settings: Settings, processes: list[state.Process], console: Console) -> None:
+    """End what this job started, unless another program works with it by now."""
+    try:
+        state.end(settings, processes)
+    except StateInUseError as error:
+        console.print(f"Left running: {error}", highlight=False)

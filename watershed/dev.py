@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +15,7 @@ from infra.local import provision, state
 from infra.local.errors import EngineStartError
 from ingestion.contract import load_contracts
 from orchestration.settings import CONTRACTS_DIR, PROJECT_ROOT, Settings
+from watershed.instance import install_instance
 
 _GRACE_SECONDS = 20
 
@@ -76,10 +76,3 @@ def _end(dagster: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(dagster.pid, signal.SIGKILL)
         dagster.wait()
-
-
-def install_instance(settings: Settings) -> None:
-    """Put Dagster's configuration where its instance is."""
-    home = settings.state_dir / "dagster"
-    home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(PROJECT_ROOT / "infra" / "local" / "dagster.yaml", home / "dagster.yaml")

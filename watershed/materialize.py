@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import dagster as dg
 
+from infra.local.errors import StateInUseError
 from orchestration.definitions import defs
 from orchestration.waiting import last_built, waiting
 
@@ -42,6 +43,14 @@ class JobOutcome:
     assets: dict[dg.AssetKey, AssetOutcome]
     errors: tuple[str, ...]
 
+    def __str__(self) -> str:
+        built = [asset for asset in self.assets.values() if asset.state == "built"]
+        rows = sum(asset.rows or 0 for asset in built)
+        passed, failed = (sum(getattr(a, name) for a in self.assets.values()) for name in ("passed", "failed"))
+        checks = f"{passed} checks passed" + (f", {failed} failed" if failed else "")
+        counted = f"{len(built)} assets" + (f", {rows:,} rows" if rows else "")
+        return f"{counted if built else 'nothing new'}, {checks}"
+
     @property
     def good(self) -> bool:
         """No step and no check failed. Checks that warn do not count."""
@@ -62,17 +71,24 @@ class Materializer:
         selected = self._definitions.resolve_job_def(job).asset_layer.selected_asset_keys
         return [key for key in self._graph.toposorted_asset_keys if key in selected]
 
-    def waiting(self, jobs: Iterable[str]) -> set[dg.AssetKey]:
-        """The assets of some jobs that wait to be built."""
-        keys = [key for job in jobs for key in self.keys_of(job)]
+    def waiting_of(self, job: str) -> set[dg.AssetKey]:
+        """The assets of a job that wait to be built."""
+        keys = set(self.keys_of(job))
         parents = {key: self._graph.get(key).parent_keys for key in self._graph.toposorted_asset_keys if key in keys}
         every = {*keys, *(parent for reads in parents.values() for parent in reads)}
         return waiting(parents, last_built(self._instance, every))
 
-    def running(self) -> list[str]:
-        """Ids of the runs that are in progress in this instance, whoever started them."""
+    def require_no_other_run(self) -> None:
+        """Raise StateInUseError if a run is in progress, such as one that was started in the UI."""
         active = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
-        return [run.run_id for run in self._instance.get_runs(active)]
+        if runs := self._instance.get_runs(active):
+            raise StateInUseError(
+                f"Dagster run {runs[0].run_id} ({runs[0].job_name}) is in progress. Wait for it, or end it in the UI."
+            )
+
+    def unchanged(self, job: str) -> JobOutcome:
+        """What a job would tell that has nothing to do."""
+        return JobOutcome(job, "", {key: AssetOutcome(key) for key in self.keys_of(job)}, ())
 
     def run(self, job: str) -> JobOutcome:
         """Execute a job. What steps print goes to the log file."""
@@ -85,10 +101,10 @@ class Materializer:
 
 def _outcome(job: str, keys: list[dg.AssetKey], definition: Any, result: dg.ExecuteInProcessResult) -> JobOutcome:
     assets = {key: AssetOutcome(key) for key in keys}
-    errors: list[str] = []
+    errors: dict[str, None] = {}  # in order, each once
     for event in result.all_events:
         if event.is_step_failure:
-            errors.append(_failure(event))
+            errors[_failure(event)] = None
             for key in definition.asset_layer.get_selected_entity_keys_for_node(event.node_handle):
                 if isinstance(key, dg.AssetKey) and assets[key].state != "built":
                     assets[key].state = "failed"

@@ -6,8 +6,8 @@ import contextlib
 
 import duckdb
 from rich.console import Console
-from rich.table import Table
 from rich.markup import escape
+from rich.table import Table
 from rich.text import Text
 
 from infra.local.duckdb.connection import connect

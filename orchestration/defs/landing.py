@@ -18,8 +18,9 @@ from orchestration.settings import CONTRACTS_DIR
 
 RECONCILIATION, QUARANTINE_LIMIT, FRESHNESS = "reconciliation", "quarantine_limit", "freshness"
 
-# A landing that was throttled or cut off is simply run again: it goes on where the last commit ended.
-_RETRIES = dg.RetryPolicy(max_retries=3, delay=15, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+# A landing that AWS throttled or cut off is simply run again: it goes on where the last commit ended.
+_RETRIES = 3
+_FIRST_WAIT_SECONDS = 15
 
 
 @dg.definitions
@@ -77,7 +78,7 @@ def landing_asset(contract: Contract) -> dg.AssetsDefinition:
         dg.AssetCheckSpec(FRESHNESS, asset=key, description=f"The newest record is at most {contract.freshness} old."),
     ]
 
-    @dg.multi_asset(name=f"land_{contract.name}", specs=[spec], check_specs=checks, retry_policy=_RETRIES)
+    @dg.multi_asset(name=f"land_{contract.name}", specs=[spec], check_specs=checks)
     def land_contract(context: dg.AssetExecutionContext, lander: Lander) -> Iterator[Any]:
         def report(landed: Landed) -> None:
             context.log.info(f"{landed.rows} rows, {landed.rejects} rejects in {landed.commits} commits so far")
@@ -88,7 +89,9 @@ def landing_asset(contract: Contract) -> dg.AssetsDefinition:
             # A second try would end the same way.
             raise dg.Failure(str(error), allow_retries=False) from error
         except (ClientError, BotoCoreError) as error:
-            raise dg.Failure(f"AWS refused or did not answer: {error}") from error
+            context.log.warning(f"AWS refused or did not answer: {error}")
+            wait = _FIRST_WAIT_SECONDS * 2**context.retry_number
+            raise dg.RetryRequested(max_retries=_RETRIES, seconds_to_wait=wait) from error
         if landed.nothing:
             context.log.info(f"{contract.name}: nothing new; nothing is materialized")
         else:

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DbtCliResource, dbt_assets
 
-from orchestration.dbt import LAYERS, Layer, Translator, engine_of, manifest_path, project
+from orchestration.dbt import EXECUTABLE, LAYERS, Layer, Translator, engine_of, manifest_path, project
 
 
 @dg.definitions
@@ -36,7 +36,7 @@ def layer_assets(layer: Layer) -> dg.AssetsDefinition:
         pool=f"dbt_{engine_of(layer)}",
     )
     def build(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        dbt = DbtCliResource(dbt_project)
+        dbt = DbtCliResource(dbt_project, dbt_executable=str(EXECUTABLE))
         invocation = dbt.cli(["build"], context=context)
         yield from invocation.stream().fetch_row_counts().fetch_column_metadata(with_column_lineage=True)
         close_connections(invocation.adapter)
