@@ -21,6 +21,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import groupby
 
 import duckdb
 import pyarrow as pa
@@ -54,7 +55,9 @@ def decode(contract: Contract, batch: Batch) -> Decoded:
 
     Raises ReconciliationError if rows and rejects are not as many as the records: that would be a bug in here.
     """
-    decoded = [_decode_records(contract, records) for records in batch.records if len(records)]
+    read = [records for records in batch.records if len(records)]
+    alike = [_merged(list(group)) for _, group in groupby(read, key=lambda records: records.encoding)]
+    decoded = [_decode_records(contract, records) for records in alike]
     rows = pa.concat_tables([row_schema(contract).empty_table(), *(d.rows for d in decoded)])
     rejects = pa.concat_tables([reject_schema(contract).empty_table(), *(d.rejects for d in decoded)])
     if len(rows) + len(rejects) != len(batch):
@@ -63,6 +66,13 @@ def decode(contract: Contract, batch: Batch) -> Decoded:
             f" of decoding, up to {batch.position}. Nothing of them was committed. This is a bug: report it."
         )
     return Decoded(rows, rejects)
+
+
+def _merged(records: Sequence[Records]) -> Records:
+    """Records of one encoding as one: a query for each of many small objects would cost more than their bytes."""
+    payload = pa.chunked_array([r.payload for r in records]).combine_chunks()
+    provenance = pa.concat_tables([r.provenance for r in records]).combine_chunks()
+    return Records(payload, provenance, records[0].encoding)
 
 
 def row_schema(contract: Contract) -> pa.Schema:
