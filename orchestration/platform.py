@@ -11,6 +11,7 @@ from pathlib import Path
 import boto3
 import dagster as dg
 from botocore.config import Config
+from opensearchpy.exceptions import ConnectionError as NoAnswerError
 
 from ingestion.contract import Contract, KinesisSource
 from ingestion.landing import Landed, Reader, land
@@ -111,11 +112,17 @@ class IndexBuilder(dg.ConfigurableResource):
     """Builds search indexes from models."""
 
     def unreachable(self) -> str | None:
-        """Why the search engine does not answer; None if it does."""
+        """Why nobody answers where the search engine should be; None if somebody does.
+
+        Raises:
+            opensearchpy.exceptions.TransportError: If it answers, but refuses: a permission, a signature.
+        """
         config = settings()
-        if connect(config.opensearch_url, config.region, timeout=5).ping():
-            return None
-        return f"OpenSearch does not answer at {config.opensearch_url}"
+        try:
+            connect(config.opensearch_url, config.region, timeout=10).info()
+        except NoAnswerError as error:
+            return f"OpenSearch does not answer at {config.opensearch_url} ({type(error).__name__})"
+        return None
 
     @property
     def required(self) -> bool:

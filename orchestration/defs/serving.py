@@ -1,6 +1,6 @@
 """The end of the graph: what the exposures of the dbt project declare, as assets. Dashboards and search indexes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -9,6 +9,7 @@ from orchestration.dbt import LAKE, manifest, models_of, node_key, team
 from orchestration.platform import DashboardDeployer, IndexBuilder
 from orchestration.settings import DBT_PROJECT_DIR
 from serving import quicksight
+from serving.opensearch.errors import SupersededError
 from serving.opensearch.mapping import mapping
 from serving.opensearch.spec import Column, IndexSpec, index_options, index_spec
 
@@ -39,15 +40,16 @@ def dashboard_asset(dbt: Node, exposure: Node) -> dg.AssetsDefinition:
     definition = DBT_PROJECT_DIR.joinpath(exposure["original_file_path"]).parent.joinpath(
         exposure["config"]["meta"]["quicksight"]["definition"]
     )
-    spec = _spec("quicksight", exposure["name"], exposure, models.values(), kinds={"quicksight"})
     relations = {name: _relation(model) for name, model in models.items()}
+    uses = quicksight.column_uses(quicksight.load_definition(definition))
+    lineage = {"dagster/column_lineage": _dashboard_lineage(models, uses)}
+    spec = _spec("quicksight", exposure["name"], exposure, models.values(), kinds={"quicksight"}, metadata=lineage)
 
     @dg.multi_asset(name=f"quicksight_{exposure['name']}", specs=[spec])
     def deploy(context: dg.AssetExecutionContext, dashboards: DashboardDeployer) -> dg.MaterializeResult:
         deployment = dashboards.declare(exposure["name"], exposure["label"], definition, relations)
         applied, refreshed = dashboards.deploy(deployment)
         context.log.info(str(applied))
-        uses = quicksight.column_uses(quicksight.load_definition(definition))
         return dg.MaterializeResult(
             spec.key,
             metadata={
@@ -57,7 +59,6 @@ def dashboard_asset(dbt: Node, exposure: Node) -> dg.AssetsDefinition:
                 "data_sets": [refresh.data_set_id for refresh in refreshed],
                 "rows_ingested": {refresh.data_set_id: refresh.rows_ingested for refresh in refreshed},
                 "columns_used": len({(use.data_set, use.column) for use in uses}),
-                "dagster/column_lineage": _dashboard_lineage(models, uses),
             },
         )
 
@@ -68,9 +69,14 @@ def index_asset(dbt: Node, exposure: Node) -> dg.AssetsDefinition:
     """A search index. Where no search engine is to be had, it is skipped, and a check says so."""
     options = index_options(exposure["config"]["meta"]["opensearch"], exposure["name"])
     model = next(model for model in models_of(dbt, exposure) if model["name"] == options.model)
-    columns = [Column(c["name"], c["data_type"], c["description"]) for c in model["columns"].values()]
+    columns = [Column(c["name"], c["data_type"], c["description"]) for c in _shareable(model)]
     index = index_spec(options, ".".join(node_key(model).path), columns, exposure["description"])
-    spec = _spec("opensearch", options.index, exposure, [model], kinds={"opensearch"}, skippable=True)
+    columns_metadata = {
+        "dagster/column_schema": dg.TableSchema([dg.TableColumn(c.name, c.type, c.description) for c in index.columns]),
+        "dagster/column_lineage": _index_lineage(index, node_key(model)),
+    }
+    spec = _spec("opensearch", options.index, exposure, [model], kinds={"opensearch"}, metadata=columns_metadata)
+    spec = spec.replace_attributes(skippable=True)
     reachable = dg.AssetCheckSpec("search_engine", asset=spec.key, description="OpenSearch answers.")
     layer = model["config"]["meta"]["layer"]
 
@@ -88,7 +94,12 @@ def index_asset(dbt: Node, exposure: Node) -> dg.AssetsDefinition:
                 description=f"{problem}. Skipped. `watershed status` says what to install for it.",
             )
             return
-        result = indexes.build(index, layer, lambda count: context.log.info(f"{count} documents"))
+        try:
+            result = indexes.build(index, layer, lambda count: context.log.debug(f"{count} documents"))
+        except SupersededError as overtaken:
+            context.log.info(f"{overtaken} Nothing is left to do here.")
+            yield dg.AssetCheckResult(asset_key=spec.key, check_name=reachable.name, passed=True)
+            return
         yield dg.MaterializeResult(
             spec.key,
             metadata={
@@ -99,10 +110,6 @@ def index_asset(dbt: Node, exposure: Node) -> dg.AssetsDefinition:
                 "bytes": result.bytes,
                 "seconds": round(result.seconds, 2),
                 "mapping": mapping(index),
-                "dagster/column_schema": dg.TableSchema(
-                    [dg.TableColumn(c.name, c.type, description=c.description) for c in index.columns]
-                ),
-                "dagster/column_lineage": _index_lineage(index, node_key(model)),
             },
         )
         yield dg.AssetCheckResult(asset_key=spec.key, check_name=reachable.name, passed=True)
@@ -111,7 +118,7 @@ def index_asset(dbt: Node, exposure: Node) -> dg.AssetsDefinition:
 
 
 def _spec(
-    engine: str, name: str, exposure: Node, models: Any, *, kinds: set[str], skippable: bool = False
+    engine: str, name: str, exposure: Node, models: Iterable[Node], *, kinds: set[str], metadata: Mapping[str, Any]
 ) -> dg.AssetSpec:
     return dg.AssetSpec(
         dg.AssetKey([engine, name]),
@@ -121,12 +128,18 @@ def _spec(
         owners=[team(exposure)],
         kinds=kinds,
         tags={"exposure": exposure["name"]},
-        skippable=skippable,
+        metadata=metadata,
     )
 
 
+def _shareable(model: Node) -> list[Node]:
+    """The columns of a model that may leave the platform: those that are not classified as restricted."""
+    columns = model["columns"].values()
+    return [column for column in columns if column["config"]["meta"].get("classification") != "restricted"]
+
+
 def _relation(model: Node) -> quicksight.Relation:
-    columns = {c["name"]: quicksight.Column(c["data_type"], c["description"]) for c in model["columns"].values()}
+    columns = {c["name"]: quicksight.Column(c["data_type"], c["description"]) for c in _shareable(model)}
     return quicksight.Relation(model["config"]["schema"], model["name"], columns)
 
 
@@ -134,7 +147,7 @@ def _index_lineage(index: IndexSpec, model: dg.AssetKey) -> dg.TableColumnLineag
     return dg.TableColumnLineage({c.name: [dg.TableColumnDep(model, c.name)] for c in index.columns})
 
 
-def _dashboard_lineage(models: Mapping[str, Node], uses: Any) -> dg.TableColumnLineage:
+def _dashboard_lineage(models: Mapping[str, Node], uses: Iterable[quicksight.ColumnUse]) -> dg.TableColumnLineage:
     """Each visual, by its id, as a column of the dashboard: what it reads of which model."""
     lineage: dict[str, list[dg.TableColumnDep]] = {}
     for use in uses:

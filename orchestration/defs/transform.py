@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DbtCliResource, dbt_assets
+from dagster_dbt import DbtCliInvocation, DbtCliResource, dbt_assets
+from dagster_dbt.core.dbt_event_iterator import DbtEventIterator
 
 from orchestration.dbt import EXECUTABLE, LAYERS, Layer, Translator, engine_of, manifest_path, project
 
@@ -38,10 +39,35 @@ def layer_assets(layer: Layer) -> dg.AssetsDefinition:
     def build(context: dg.AssetExecutionContext) -> Iterator[Any]:
         dbt = DbtCliResource(dbt_project, dbt_executable=str(EXECUTABLE))
         invocation = dbt.cli(["build"], context=context)
-        yield from invocation.stream().fetch_row_counts().fetch_column_metadata(with_column_lineage=True)
+        events = readable_at_once(invocation.stream(), invocation)
+        yield from events.fetch_row_counts().fetch_column_metadata(with_column_lineage=True)
         close_connections(invocation.adapter)
 
     return build
+
+
+def readable_at_once(events: DbtEventIterator, invocation: DbtCliInvocation) -> DbtEventIterator:
+    """On DuckDB, wait for the end of dbt before its events are looked at. Elsewhere they are streamed.
+
+    dagster-dbt holds the events back itself there, since nobody can read the file before dbt has closed it. But it
+    polls for them without a pause (`dagster._core.utils.imap`), which takes a core from the very dbt it waits for.
+    """
+    if invocation.adapter is None or invocation.adapter.type() != "duckdb":
+        return events
+    collected: list[Any] = []
+    failure: Exception | None = None
+    try:
+        for event in events:
+            collected.append(event)
+    except Exception as error:  # noqa: BLE001  raised again below, behind the events that came before it
+        failure = error
+
+    def replayed() -> Iterator[Any]:
+        yield from collected
+        if failure:
+            raise failure
+
+    return DbtEventIterator(replayed(), invocation)
 
 
 def close_connections(adapter: Any) -> None:
