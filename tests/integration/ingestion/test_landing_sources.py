@@ -1,0 +1,224 @@
+"""Streams and objects landed by their own readers: once, whatever happens in the middle of an object."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+from pyiceberg.table import Table
+
+import ingestion.landing
+import ingestion.readers.objects
+from ingestion.contract import Contract
+from ingestion.landing import Landed, land
+from ingestion.readers.kinesis import KinesisReader
+from ingestion.readers.objects import ObjectReader
+from tests.integration.ingestion.conftest import FILES, Lake, MakeContract, new_catalog
+
+PREFIX = "readings/"
+GOOD, BAD = 1, 500
+
+
+class Crash(BaseException):
+    """The process died: nothing in the lander may catch it."""
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Files in the landing bucket, and their landing. Each landing is a process of its own."""
+
+    lake: Lake
+    contract: Contract
+    s3: Any
+
+    def put(self, key: str, amounts: dict[int, int]) -> None:
+        """Drop a file of readings: id -> amount. An amount of BAD breaks the contract."""
+        lines = [json.dumps({"id": n, "amount": amount}) for n, amount in amounts.items()]
+        self.s3.put_object(Bucket=self.lake.settings.landing_bucket, Key=PREFIX + key, Body="\n".join(lines).encode())
+
+    def land(self, *, max_bytes: int = 1024 * 1024, contract: Contract | None = None) -> Landed:
+        contract = contract or self.contract
+        own = Lake(self.lake.settings, new_catalog(self.lake.settings), self.lake.layout)
+        reader = ObjectReader(self.s3, contract, self.lake.settings.landing_bucket, max_bytes=max_bytes)
+        return land(contract, reader, own.tables(contract))
+
+    def expect(self, rows: list[int], rejects: list[int]) -> None:
+        """What is in the two tables; and that a further landing finds nothing."""
+        assert (self.lake.rows(self.contract), self.lake.rejects(self.contract)) == (sorted(rows), sorted(rejects))
+        again = self.land()
+        assert (again.nothing, again.commits) == (True, 0)
+
+
+@pytest.fixture
+def drop(lake: Lake, make_contract: MakeContract) -> Drop:
+    """Files that break their contract above an amount of 100."""
+    return Drop(lake, make_contract(server=FILES), boto3.client("s3", **lake.settings.client_args()))
+
+
+@pytest.fixture
+def crash_at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Have the process die at the n-th commit from now on, before or after it is applied."""
+    real = ingestion.landing.commit
+
+    def arrange(number: int, *, applied: bool) -> None:
+        calls = iter(range(1_000))
+
+        def commit(*arguments: Any, **keywords: Any) -> Table:
+            last = next(calls) == number
+            if last:
+                monkeypatch.setattr(ingestion.landing, "commit", real)
+            if last and not applied:
+                raise Crash
+            table = real(*arguments, **keywords)
+            if last:
+                raise Crash
+            return table
+
+        monkeypatch.setattr(ingestion.landing, "commit", commit)
+
+    return arrange
+
+
+def test_files_land_once_with_rows_and_rejects(drop: Drop) -> None:
+    drop.put("1", {1: GOOD, 2: BAD, 3: GOOD})
+    drop.put("2", {4: BAD})
+    landed = drop.land()
+    assert (landed.records, landed.rows, landed.rejects, landed.commits) == (4, 2, 2, 1)
+    drop.expect([1, 3], [2, 4])
+
+
+def test_a_file_that_arrives_late_in_an_older_prefix_lands_once(drop: Drop) -> None:
+    drop.put("2026/01/02/a", {2: GOOD})
+    drop.land()
+    drop.put("2026/01/01/z", {1: GOOD})
+    assert drop.land().records == 1
+    drop.expect([1, 2], [])
+
+
+def test_a_file_that_is_dropped_again_lands_as_a_new_version(drop: Drop) -> None:
+    drop.put("1", {1: GOOD, 2: GOOD})
+    drop.land()
+    drop.put("1", {1: GOOD, 2: GOOD, 3: GOOD})
+    assert drop.land().records == 3
+    drop.expect([1, 1, 2, 2, 3], [])
+    etags = drop.lake.tables(drop.contract).landing.scan().to_arrow().column("_etag").to_pylist()
+    assert len(set(etags)) == 2
+
+
+@pytest.mark.parametrize("applied", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("number", [0, 1], ids=["rejects", "rows"])
+@pytest.mark.parametrize("mended", [False, True], ids=["same-contract", "mended-contract"])
+def test_a_crash_between_the_tables_does_not_hide_the_rows_of_the_object(
+    drop: Drop, make_contract: MakeContract, crash_at: Callable[..., None], number: int, applied: bool, mended: bool
+) -> None:
+    """One reject and many rows: a ledger that counts the reject of an undecided landing would lose the rows."""
+    drop.put("1", {0: BAD} | dict.fromkeys(range(1, 20), GOOD))
+    crash_at(number, applied=applied)
+    with pytest.raises(Crash):
+        drop.land()
+    lenient = make_contract(server=FILES, maximum=1000, version="1.1.0")
+    drop.land(contract=lenient if mended else None)
+    decided = number == 1 and applied
+    rejects = [] if mended and not decided else [0]
+    drop.expect([n for n in range(20) if n not in rejects], rejects)
+
+
+def test_two_landers_of_one_object(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one is refused at its commit, reads again and finds that the object has landed."""
+    drop.put("1", {1: GOOD, 2: BAD})
+    real = ingestion.landing.decode
+    others: list[Landed] = []
+
+    def decode(*arguments: Any) -> Any:
+        monkeypatch.setattr(ingestion.landing, "decode", real)
+        others.append(drop.land())
+        return real(*arguments)
+
+    monkeypatch.setattr(ingestion.landing, "decode", decode)
+    landed = drop.land()
+    assert [other.records for other in others] == [2]
+    assert (landed.records, landed.races) == (0, 1)
+    drop.expect([1], [2])
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingestion.readers.objects, "_BLOCK", 128)
+
+
+WRONG = [1, 7]  # one in each of the object's batches
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("applied", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("number", range(5))
+def test_an_object_larger_than_a_batch_survives_a_crash_at_each_commit(
+    drop: Drop, crash_at: Callable[..., None], number: int, applied: bool
+) -> None:
+    amounts = {n: BAD if n in WRONG else GOOD for n in range(8)}
+    drop.put("1", amounts)
+    crash_at(number, applied=applied)
+    with pytest.raises(Crash):
+        drop.land(max_bytes=1)
+    drop.land(max_bytes=1)
+    drop.expect([n for n in range(8) if n not in WRONG], WRONG)
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_many_landers_of_many_objects(drop: Drop) -> None:
+    for key in range(3):
+        drop.put(str(key), {key * 10 + n: BAD if n == 3 else GOOD for n in range(6)})
+    drop.lake.tables(drop.contract)
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _: drop.land(max_bytes=2000), range(3)))
+    ids = [key * 10 + n for key in range(3) for n in range(6)]
+    drop.expect([n for n in ids if n % 10 != 3], [n for n in ids if n % 10 == 3])
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_an_object_that_is_replaced_after_a_crash_lands_as_a_new_version(
+    drop: Drop, crash_at: Callable[..., None]
+) -> None:
+    drop.put("1", dict.fromkeys(range(16), GOOD))
+    crash_at(0, applied=True)
+    with pytest.raises(Crash):
+        drop.land(max_bytes=1)
+    before = drop.lake.rows(drop.contract)
+    assert 0 < len(before) < 16
+    drop.put("1", dict.fromkeys(range(100, 104), GOOD))
+    drop.land()
+    drop.expect([*before, 100, 101, 102, 103], [])
+
+
+def test_a_stream_lands_over_a_split_and_a_crash(lake: Lake, strict: Contract, crash_at: Callable[..., None]) -> None:
+    kinesis = boto3.client("kinesis", **lake.settings.client_args())
+    stream = lake.settings.stream_name("readings")
+    kinesis.create_stream(StreamName=stream, ShardCount=2)
+
+    def put(*ids: int) -> None:
+        entries: list[Any] = [
+            {"PartitionKey": str(n), "Data": json.dumps({"id": n, "amount": BAD if n % 5 == 0 else GOOD})} for n in ids
+        ]
+        kinesis.put_records(StreamName=stream, Records=entries)
+
+    def run() -> Landed:
+        own = Lake(lake.settings, new_catalog(lake.settings), lake.layout)
+        return land(strict, KinesisReader(kinesis, strict, stream, max_bytes=1024 * 1024), own.tables(strict))
+
+    put(*range(20))
+    run()
+    kinesis.split_shard(StreamName=stream, ShardToSplit="shardId-000000000000", NewStartingHashKey=str(2**126))
+    put(*range(20, 40))
+    crash_at(1, applied=False)
+    with pytest.raises(Crash):
+        run()
+    landed = run()
+    assert landed.records == 20
+    assert run().commits == 0
+    assert lake.rows(strict) == [n for n in range(40) if n % 5]
+    assert lake.rejects(strict) == [n for n in range(40) if n % 5 == 0]
