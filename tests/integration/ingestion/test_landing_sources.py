@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import boto3
@@ -30,7 +30,7 @@ class Crash(BaseException):
 
 @dataclass(frozen=True)
 class Drop:
-    """Files in the landing bucket, and their landing. Each landing is a process of its own."""
+    """Files in the landing bucket, and their landing."""
 
     lake: Lake
     contract: Contract
@@ -43,9 +43,12 @@ class Drop:
 
     def land(self, *, max_bytes: int = 1024 * 1024, contract: Contract | None = None) -> Landed:
         contract = contract or self.contract
-        own = Lake(self.lake.settings, new_catalog(self.lake.settings), self.lake.layout)
         reader = ObjectReader(self.s3, contract, self.lake.settings.landing_bucket, max_bytes=max_bytes)
-        return land(contract, reader, own.tables(contract))
+        return land(contract, reader, self.lake.tables(contract))
+
+    def of_its_own(self) -> Drop:
+        """The same as another process sees it, with a catalog of its own."""
+        return replace(self, lake=replace(self.lake, catalog=new_catalog(self.lake.settings)))
 
     def expect(self, rows: list[int], rejects: list[int]) -> None:
         """What is in the two tables; and that a further landing finds nothing."""
@@ -175,7 +178,7 @@ def test_many_landers_of_many_objects(drop: Drop) -> None:
         drop.put(str(key), {key * 10 + n: BAD if n == 3 else GOOD for n in range(6)})
     drop.lake.tables(drop.contract)
     with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda _: drop.land(max_bytes=2000), range(3)))
+        list(pool.map(lambda _: drop.of_its_own().land(max_bytes=2000), range(3)))
     ids = [key * 10 + n for key in range(3) for n in range(6)]
     drop.expect([n for n in ids if n % 10 != 3], [n for n in ids if n % 10 == 3])
 
@@ -207,8 +210,7 @@ def test_a_stream_lands_over_a_split_and_a_crash(lake: Lake, strict: Contract, c
         kinesis.put_records(StreamName=stream, Records=entries)
 
     def run() -> Landed:
-        own = Lake(lake.settings, new_catalog(lake.settings), lake.layout)
-        return land(strict, KinesisReader(kinesis, strict, stream, max_bytes=1024 * 1024), own.tables(strict))
+        return land(strict, KinesisReader(kinesis, strict, stream, max_bytes=1024 * 1024), lake.tables(strict))
 
     put(*range(20))
     run()
