@@ -56,7 +56,10 @@ def _require_free(port: int) -> None:
 def _run_dagster(settings: Settings, port: int) -> int:
     install_instance(settings)
     command = [Path(sys.executable).with_name("dg"), "dev", "--host", "127.0.0.1", "--port", str(port)]
-    environment = {**os.environ, **state.local_environment(settings)}
+    environment = {**os.environ, **state.local_environment(settings), "VIRTUAL_ENV": sys.prefix}
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        # Explicitly: a shell starts its background jobs with SIGINT ignored, and children would inherit that.
+        signal.signal(ending, signal.default_int_handler)
     # A session of its own: Ctrl-C reaches this program alone, which then ends Dagster in order.
     dagster = subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment, start_new_session=True)
     try:
