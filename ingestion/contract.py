@@ -267,6 +267,8 @@ def _breaches_of_sla(document: dict[str, Any]) -> Iterator[Mistake]:
         index, prop = properties[name]
         if prop.get("unit") not in _UNITS or not isinstance(prop["value"], int | float) or prop["value"] <= 0:
             yield ("slaProperties", index), f"{name} must be a value above 0 with a unit of {', '.join(_UNITS)}"
+        elif prop["value"] * _UNITS[prop["unit"]] % timedelta(minutes=1):
+            yield ("slaProperties", index), f"{name} must be whole minutes, as dbt counts them"
     limit = _custom(document).get("quarantineLimit")
     if not isinstance(limit, int | float) or not 0 <= limit <= 1:
         yield ("customProperties",), "must hold quarantineLimit, a share between 0 and 1: 0.01 is one record of 100"

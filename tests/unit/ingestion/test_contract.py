@@ -166,6 +166,7 @@ WRONG_DOCUMENTS: list[tuple[Callable[[Document], None], str]] = [
     (change(("slaProperties", 0), {"property": "latency", "value": 1}), r"has no freshness; write property: freshness"),
     (change(("slaProperties", 0, "unit"), "weeks"), r"freshness must be a value above 0 with a unit of m, h, d, y"),
     (change(("slaProperties", 0, "value"), 0), r"freshness must be a value above 0"),
+    (change(("slaProperties", 0, "value"), 1.5), r"freshness must be whole minutes"),
     (change(("customProperties",), []), r"must hold quarantineLimit, a share between 0 and 1"),
     (change(("customProperties", 0, "value"), 5), r"must hold quarantineLimit, a share between 0 and 1"),
     (change(("schema",), []), r"schema: must hold exactly one object, named 'parcels'"),
