@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.aws.engine import answering_pid
-from orchestration.settings import DEFAULTS, Environment, Settings
+from orchestration.settings import DEFAULTS, Environment, Settings, settings
 
 
 def free_port() -> int:
@@ -51,11 +51,14 @@ another_free_url = free_url
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the developer's shell sets must not reach a test."""
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What the developer's shell sets must not reach a test, nor what one test sets another."""
     for name in os.environ:
         if name.startswith(("WATERSHED_", "AWS_")):
             monkeypatch.delenv(name)
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
 
 
 @pytest.fixture(scope="session")

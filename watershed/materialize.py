@@ -88,7 +88,7 @@ class Materializer:
 
     def unchanged(self, job: str) -> JobOutcome:
         """What a job would tell that has nothing to do."""
-        return JobOutcome(job, "", {key: AssetOutcome(key) for key in self.keys_of(job)}, ())
+        return JobOutcome(job, "", {key: AssetOutcome(key, rows=self._rows(key)) for key in self.keys_of(job)}, ())
 
     def run(self, job: str) -> JobOutcome:
         """Execute a job. What steps print goes to the log file."""
@@ -97,6 +97,12 @@ class Materializer:
         with self._log.open("a") as log, contextlib.redirect_stdout(log):
             result = definition.execute_in_process(instance=self._instance, run_config=_QUIET, raise_on_error=False)
         return _outcome(job, self.keys_of(job), definition, result)
+
+    def _rows(self, key: dg.AssetKey) -> int | None:
+        """The rows that an asset had when it was last materialized."""
+        event = self._instance.get_latest_materialization_event(key)
+        told = event.asset_materialization if event else None
+        return _number(told.metadata.get("dagster/row_count")) if told else None
 
 
 def _outcome(job: str, keys: list[dg.AssetKey], definition: Any, result: dg.ExecuteInProcessResult) -> JobOutcome:
