@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import boto3
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 from infra.local import state
 from infra.local.aws.engine import AwsEngine
@@ -48,7 +49,7 @@ class Steps:
         def say(text: str) -> None:
             nonlocal said
             said = text
-            status.update(f"{name}: {text}")
+            status.update(Text(f"{name}: {text}"[: self.console.width - 4]))
 
         with self.console.status(f"{name} ...") as status:
             yield say
@@ -103,7 +104,7 @@ def _run(settings: Settings, steps: Steps, engines: Future[state.Up]) -> bool:
     dagster.require_no_other_run()
     outcomes = []
     with steps.step("land") as say:
-        outcomes.append(dagster.run("land"))
+        outcomes.append(dagster.run("land", say))
         say(str(outcomes[-1]))
     with steps.step("search") as say:
         say(_told(engines.result()))
@@ -122,7 +123,7 @@ def _run_if_needed(dagster: Materializer, job: str, before: JobOutcome, say: Cal
     if not dagster.waiting_of(job):
         say("what it reads is as it was: nothing is rebuilt")
         return dagster.unchanged(job)
-    outcome = dagster.run(job)
+    outcome = dagster.run(job, say)
     say(str(outcome))
     return outcome
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 import dagster as dg
 
@@ -16,6 +18,8 @@ from orchestration.waiting import last_built, waiting
 
 # Dagster tells everything to its instance; on the terminal it would drown the job's own lines.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 State = Literal["built", "unchanged", "skipped", "failed"]
 
@@ -90,11 +94,11 @@ class Materializer:
         """What a job would tell that has nothing to do."""
         return JobOutcome(job, "", {key: AssetOutcome(key, rows=self._rows(key)) for key in self.keys_of(job)}, ())
 
-    def run(self, job: str) -> JobOutcome:
-        """Execute a job. What steps print goes to the log file."""
+    def run(self, job: str, progress: Callable[[str], None]) -> JobOutcome:
+        """Execute a job. What steps print goes to the log file, and line by line to `progress`."""
         definition = self._definitions.resolve_job_def(job)
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.open("a") as log, contextlib.redirect_stdout(log):
+        with self._log.open("a") as log, contextlib.redirect_stdout(_Watched(log, progress)):
             result = definition.execute_in_process(instance=self._instance, run_config=_QUIET, raise_on_error=False)
         return _outcome(job, self.keys_of(job), definition, result)
 
@@ -103,6 +107,20 @@ class Materializer:
         event = self._instance.get_latest_materialization_event(key)
         told = event.asset_materialization if event else None
         return _number(told.metadata.get("dagster/row_count")) if told else None
+
+
+class _Watched(io.TextIOBase):
+    """A text file that tells each line that is written to it."""
+
+    def __init__(self, file: TextIO, progress: Callable[[str], None]) -> None:
+        self._file = file
+        self._progress = progress
+
+    def write(self, text: str, /) -> int:
+        """Write, and tell."""
+        if line := _ANSI.sub("", text).strip():
+            self._progress(line)
+        return self._file.write(text)
 
 
 def _outcome(job: str, keys: list[dg.AssetKey], definition: Any, result: dg.ExecuteInProcessResult) -> JobOutcome:

@@ -1,0 +1,85 @@
+"""A landing asset around a lander that does as a test says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+import pytest
+from botocore.exceptions import ClientError
+
+import orchestration.defs.landing
+from ingestion.contract import Contract, load_contract
+from ingestion.errors import SourceError
+from ingestion.landing import Landed
+from orchestration.defs.landing import landing_asset
+from orchestration.platform import Lander
+from orchestration.settings import CONTRACTS_DIR
+
+CONTRACT = load_contract(CONTRACTS_DIR / "airlines.yaml")
+THROTTLED = ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, "GetTable")
+
+
+def materialize(*outcomes: Landed | Exception) -> dg.ExecuteInProcessResult:
+    """Materialize the asset with a lander that returns, or raises, one outcome a call."""
+    left = list(outcomes)
+
+    class Scripted(Lander):
+        def land(self, contract: Contract, progress: Callable[[Landed], None]) -> Landed:
+            outcome = left.pop(0)
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome
+
+    result = dg.materialize([landing_asset(CONTRACT)], resources={"lander": Scripted()}, raise_on_error=False)
+    assert not left
+    return result
+
+
+def landed(**counts: Any) -> Landed:
+    return Landed("airlines", newest_arrival=datetime.now(UTC).replace(tzinfo=None), **counts)
+
+
+def checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
+    return {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
+
+
+def test_throttling_is_tried_again_with_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orchestration.defs.landing, "_FIRST_WAIT_SECONDS", 0)
+    result = materialize(THROTTLED, THROTTLED, landed(records=2, rows=2))
+    assert result.success
+    assert len(result.get_asset_materialization_events()) == 1
+
+
+def test_throttling_that_does_not_end_fails_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orchestration.defs.landing, "_FIRST_WAIT_SECONDS", 0)
+    assert not materialize(*[THROTTLED] * 4).success
+
+
+def test_an_error_that_would_come_again_is_not_tried_again() -> None:
+    result = materialize(SourceError("there is no bucket"))
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert "there is no bucket" in str(failure.step_failure_data.user_failure_data)
+
+
+def test_a_run_that_lands_nothing_materializes_nothing_and_checks_all_the_same() -> None:
+    result = materialize(Landed("airlines"))
+    assert result.success
+    assert result.get_asset_materialization_events() == []
+    assert checks(result) == {"reconciliation": True, "quarantine_limit": True, "freshness": False}
+
+
+def test_more_rejects_than_the_contract_allows_fail_the_check() -> None:
+    assert checks(materialize(landed(records=10, rows=9, rejects=1)))["quarantine_limit"] is False
+
+
+def test_counts_that_do_not_add_up_fail_the_check() -> None:
+    assert checks(materialize(landed(records=10, rows=9)))["reconciliation"] is False
+
+
+def test_old_records_fail_the_freshness_check_as_a_warning() -> None:
+    result = materialize(Landed("airlines", records=1, rows=1, newest_arrival=datetime(2020, 1, 1)))
+    (freshness,) = [c for c in result.get_asset_check_evaluations() if c.check_name == "freshness"]
+    assert (freshness.passed, freshness.severity) == (False, dg.AssetCheckSeverity.WARN)
