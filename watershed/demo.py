@@ -107,20 +107,27 @@ def _run(settings: Settings, steps: Steps, engines: Future[state.Up]) -> bool:
         outcomes.append(dagster.run("land", say))
         say(str(outcomes[-1]))
     with steps.step("search") as say:
-        say(_told(engines.result()))
+        up = engines.result()
+        say(_told(up))
+    missing = {skipped.name for skipped in up.skipped}
     for job in ("transform", "serve"):
         with steps.step(job) as say:
-            outcomes.append(_run_if_needed(dagster, job, outcomes[-1], say))
+            outcomes.append(_run_if_needed(dagster, job, outcomes[-1], missing, say))
     print_report(settings, steps.console, outcomes, time.monotonic() - steps.started)
     return all(outcome.good for outcome in outcomes)
 
 
-def _run_if_needed(dagster: Materializer, job: str, before: JobOutcome, say: Callable[[str], None]) -> JobOutcome:
-    """Run a job unless nothing waits for it, or what it reads has just failed. A failed landing stops nothing else."""
+def _run_if_needed(
+    dagster: Materializer, job: str, before: JobOutcome, missing: set[str], say: Callable[[str], None]
+) -> JobOutcome:
+    """Run a job unless nothing waits for it, or what it reads has just failed. A failed landing stops nothing else.
+
+    What waits for a missing engine is not waited for: an index of `opensearch` has the engine's name in its key.
+    """
     if before.name != "land" and before.errors:
         say("not run: what it reads has failed")
         return dagster.unchanged(job)
-    if not dagster.waiting_of(job):
+    if all(key.path[0] in missing for key in dagster.waiting_of(job)):
         say("what it reads is as it was: nothing is rebuilt")
         return dagster.unchanged(job)
     outcome = dagster.run(job, say)
@@ -146,7 +153,7 @@ def _play(settings: Settings, contracts: dict[str, Contract], say: Callable[[str
 
 def _told(up: state.Up) -> str:
     parts = [
-        up.cleared or "",
+        (up.cleared or "").rstrip("."),
         ", ".join(f"started {process.name} at {process.url}" for process in up.started),
         ", ".join(f"{process.name} was running" for process in up.already_running),
         *(f"[yellow]{skipped.name} is skipped: {escape(skipped.reason)}[/]" for skipped in up.skipped),

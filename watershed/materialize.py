@@ -91,8 +91,13 @@ class Materializer:
             )
 
     def unchanged(self, job: str) -> JobOutcome:
-        """What a job would tell that has nothing to do."""
-        return JobOutcome(job, "", {key: AssetOutcome(key, rows=self._rows(key)) for key in self.keys_of(job)}, ())
+        """What a job would tell that has nothing to do: the assets are as they were last built, or were never built."""
+        built = last_built(self._instance, self.keys_of(job))
+        outcomes = {
+            key: AssetOutcome(key, "unchanged" if when else "skipped", rows=self._rows(key))
+            for key, when in built.items()
+        }
+        return JobOutcome(job, "", outcomes, ())
 
     def run(self, job: str, progress: Callable[[str], None]) -> JobOutcome:
         """Execute a job. What steps print goes to the log file, and line by line to `progress`."""

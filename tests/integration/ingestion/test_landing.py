@@ -10,6 +10,7 @@ import pytest
 from pyiceberg.table import Table
 
 import ingestion.commit
+import ingestion.contract
 import ingestion.landing
 from ingestion.contract import Contract
 from ingestion.errors import PositionMoved
