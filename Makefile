@@ -11,6 +11,9 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$p; break; }; done)
 UV := $(BIN)/uv
 
+# For uv and dg, which look for the environment that is active.
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+
 # Nothing here may reach an AWS account: the tests and the demo use the local AWS.
 unexport AWS_PROFILE AWS_SESSION_TOKEN
 
@@ -25,8 +28,8 @@ $(UV):
 
 $(VENV)/.locked: requirements.lock pyproject.toml $(UV)
 	@echo "installing the locked environment ..."
-	@VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --require-hashes --compile-bytecode requirements.lock
-	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(UV) pip sync --quiet --require-hashes --compile-bytecode requirements.lock
+	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .PHONY: setup
@@ -41,7 +44,7 @@ dev: setup ## Dagster's UI on 127.0.0.1 over the same state
 	@$(BIN)/watershed dev
 
 test: setup ## All tests but the rehearsal: a few minutes
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: check lint types imports manifests sources
 check: lint types imports manifests sources ## All that must hold beside the tests

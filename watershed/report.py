@@ -21,7 +21,7 @@ def print_report(settings: Settings, console: Console, outcomes: Sequence[JobOut
     console.print(_table(assets))
     for note in _notes(assets, outcomes):
         console.print(note, highlight=False, soft_wrap=True)
-    console.print(f"\n{_verdict(assets, outcomes)} {seconds:.0f} s in all.", highlight=False)
+    console.print(f"\n{_verdict(assets, outcomes)} {seconds:.0f} s in all.", highlight=False, soft_wrap=True)
     console.print(_where_next(settings), highlight=False, soft_wrap=True)
 
 

@@ -235,8 +235,8 @@ def test_without_the_guard_a_batch_lands_twice(
 
 
 def test_many_landers_at_once(lake: Lake, strict: Contract) -> None:
-    """Four landers, each a process's worth of its own, on one source of ten batches."""
-    amounts = [BAD if n % 5 == 0 else GOOD for n in range(40)]
+    """Four landers, each a process's worth of its own, on one source of six batches."""
+    amounts = [BAD if n % 5 == 0 else GOOD for n in range(24)]
     lake.tables(strict)
 
     def run(_: int) -> None:
@@ -246,7 +246,7 @@ def test_many_landers_at_once(lake: Lake, strict: Contract) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(run, range(4)))
     land(strict, Source(amounts), lake.tables(strict))
-    expect_once(lake, strict, [n for n in range(40) if n % 5], [n for n in range(40) if n % 5 == 0])
+    expect_once(lake, strict, [n for n in range(24) if n % 5], [n for n in range(24) if n % 5 == 0])
 
 
 def test_landers_that_are_always_slower_give_up_with_a_reason(

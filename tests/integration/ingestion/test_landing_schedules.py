@@ -109,7 +109,7 @@ def world(tmp_path: Path, strict: Contract, lenient: Contract) -> World:
 
 
 @settings(
-    max_examples=60,
+    max_examples=20,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -209,6 +209,8 @@ def test_a_state_that_another_program_works_with_is_neither_stopped_nor_cleared(
             change()
     assert running(settings.state_dir, "aws") is not None
     os.kill(started[0].pid, signal.SIGKILL)
+    while running(settings.state_dir, "aws") is not None:
+        time.sleep(0.01)
     (settings.state_dir / "duckdb" / "watershed.duckdb").touch()
     with pytest.raises(StateInUseError, match="watershed demo"):
         up(settings, ENGINES)
