@@ -8,7 +8,8 @@ Strictness: types are JSON's own (the string "12" is not a number). Where all va
 Integers may be written 12, 12.0 or 1.2e1, never 12.5. A number is read as 64-bit binary floating point (as RFC 8259
 expects): a fraction of more than 15 digits would change on its way, so a numeric of that many must come as a string.
 Lengths count UTF-8 bytes, as Redshift's varchar(n) does. Timestamps are ISO 8601 and stored in UTC; without an offset
-they are taken as UTC. An object that names a member twice is rejected: one of the two would be lost.
+they are taken as UTC. Dates and timestamps are of the years 1 to 9999, as in SQL: pyiceberg cannot write others. An
+object that names a member twice is rejected: one of the two would be lost.
 
 Names of the query's own begin with an underscore, which no field of a contract does.
 """
@@ -464,6 +465,9 @@ def _type_checks(node: _Node, text_only: bool) -> list[Check]:
         checks.append((f"isfinite({_scalar(field, text)})", reason))
     elif scalar and name != "varchar":
         checks.append((f"{_scalar(field, text)} is not null", reason))
+    if name in ("date", "timestamp"):
+        years = f"'not of the years 1 to 9999: ' || {shown}"
+        checks.append((f"year({_scalar(field, text)}) between 1 and 9999", years))
     return checks
 
 

@@ -8,10 +8,11 @@ crashes, lost answers and concurrent landers.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Generator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -40,7 +41,9 @@ _MOST_RACES = 20
 class Reader(Protocol):
     """Where batches come from: `readers.kinesis` or `readers.objects`."""
 
-    def batches(self, position: Position | None, landed: Callable[[], set[tuple[str, str]]]) -> Iterator[Batch]:
+    def batches(
+        self, position: Position | None, landed: Callable[[], set[tuple[str, str]]]
+    ) -> Generator[Batch, None, None]:
         """Batches after a position, in order, up to the source's end as it is now."""
         ...
 
@@ -98,6 +101,16 @@ def land(
     return replace(landed, seconds=time.monotonic() - started, position=lander.position)
 
 
+def has_news(contract: Contract, reader: Reader, tables: Tables) -> bool:
+    """Whether a landing would find anything to commit now. Changes nothing.
+
+    `reader` is read up to its first batch only: give it a small bound.
+    """
+    lander = _Lander(contract, tables, lambda: datetime.now(UTC))
+    with contextlib.closing(reader.batches(lander.load(), lander.ledger)) as batches:
+        return next(batches, None) is not None
+
+
 class _Lander:
     """One run's view of a contract's two tables: what their properties said when they were last loaded."""
 
@@ -113,15 +126,20 @@ class _Lander:
         """Where the landing table says that the source has been read up to."""
         return self._main.position
 
-    def start(self) -> Position | None:
-        """Load both tables and settle what earlier runs left. Returns the position to read from.
+    def load(self) -> Position | None:
+        """Load both tables' states. Returns the position to read from.
 
         The order matters: the landing table first. See QuarantineState.
         """
         self._main = MainState.of(self._tables.landing.refresh())
         self._quarantine = QuarantineState.of(self._tables.quarantine.refresh())
-        self.settle()
         return self._main.position
+
+    def start(self) -> Position | None:
+        """Load, and settle what earlier runs left. Returns the position to read from."""
+        position = self.load()
+        self.settle()
+        return position
 
     def ledger(self) -> set[tuple[str, str]]:
         """The objects of which a row or a reject has landed, as pairs of key and ETag."""

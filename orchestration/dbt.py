@@ -16,6 +16,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
 
+from orchestration.conditions import ON_CHANGE, condition
 from orchestration.settings import DBT_PROJECT_DIR, PROJECT_ROOT, Settings, settings
 
 
@@ -117,6 +118,28 @@ class Translator(DagsterDbtTranslator):
         """The layer, and how often it is built."""
         meta = dbt_resource_props.get("config", {}).get("meta", {})
         return {"layer": meta["layer"]} if "layer" in meta else {}
+
+    def get_automation_condition(self, dbt_resource_props: Mapping[str, Any]) -> dg.AutomationCondition | None:
+        """The condition of the cadence in the model's meta, which is declared for its layer."""
+        cadence = dbt_resource_props.get("config", {}).get("meta", {}).get("cadence")
+        return condition(cadence) if cadence else None
+
+    def get_asset_check_spec(
+        self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+    ) -> dg.AssetCheckSpec | None:
+        """Tests of a source run once it has landed something: no model is built with them."""
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        if spec is None or spec.asset_key.path[0] != "landing":
+            return spec
+        return dg.AssetCheckSpec(
+            spec.name,
+            asset=spec.asset_key,
+            description=spec.description,
+            additional_deps=spec.additional_deps,
+            blocking=spec.blocking,
+            metadata=spec.metadata,
+            automation_condition=condition(ON_CHANGE),
+        )
 
     def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
         """Adds the cadence to what dagster-dbt says."""

@@ -14,10 +14,10 @@ from botocore.config import Config
 from opensearchpy.exceptions import ConnectionError as NoAnswerError
 
 from ingestion.contract import Contract, KinesisSource
-from ingestion.landing import Landed, Reader, land
+from ingestion.landing import Landed, Reader, has_news, land
 from ingestion.readers.kinesis import KinesisReader
 from ingestion.readers.objects import ObjectReader
-from ingestion.tables import Layout, glue_catalog, open_tables
+from ingestion.tables import Layout, Tables, glue_catalog, open_tables
 from orchestration.settings import Settings, settings
 from serving import quicksight
 from serving.opensearch.build import BuildResult, build
@@ -43,9 +43,8 @@ def layout(config: Settings) -> Layout:
     )
 
 
-def reader(config: Settings, contract: Contract) -> Reader:
-    """What reads a contract's source."""
-    max_bytes = config.landing_batch_mib * _MIB
+def reader(config: Settings, contract: Contract, max_bytes: int) -> Reader:
+    """What reads a contract's source, in batches of about so many bytes."""
     if isinstance(contract.source, KinesisSource):
         kinesis = boto3.client("kinesis", config=_RETRYING, **config.client_args())
         return KinesisReader(kinesis, contract, config.stream_name(contract.source.stream), max_bytes=max_bytes)
@@ -59,14 +58,23 @@ class Lander(dg.ConfigurableResource):
     def land(self, contract: Contract, progress: Callable[[Landed], None]) -> Landed:
         """Land what a contract's source has after the table's position."""
         config = settings()
-        catalog = glue_catalog(
-            region=config.region,
-            endpoint_url=config.aws_endpoint_url,
-            access_key_id=config.aws_access_key_id,
-            secret=config.aws_secret_access_key,
-        )
-        tables = open_tables(catalog, contract, layout(config))
-        return land(contract, reader(config, contract), tables, progress=progress)
+        batches = reader(config, contract, config.landing_batch_mib * _MIB)
+        return land(contract, batches, _tables(config, contract), progress=progress)
+
+    def has_news(self, contract: Contract) -> bool:
+        """Whether a contract's source has anything after the table's position."""
+        config = settings()
+        return has_news(contract, reader(config, contract, max_bytes=1), _tables(config, contract))
+
+
+def _tables(config: Settings, contract: Contract) -> Tables:
+    catalog = glue_catalog(
+        region=config.region,
+        endpoint_url=config.aws_endpoint_url,
+        access_key_id=config.aws_access_key_id,
+        secret=config.aws_secret_access_key,
+    )
+    return open_tables(catalog, contract, layout(config))
 
 
 class DashboardDeployer(dg.ConfigurableResource):

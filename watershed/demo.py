@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,8 +22,6 @@ from infra.local.provision import provision
 from infra.local.traffic import already_played, drop_files, play
 from ingestion.contract import Contract, KinesisSource, load_contracts
 from orchestration.settings import CONTRACTS_DIR, Settings
-from watershed.instance import install_instance
-from watershed.report import print_report
 
 if TYPE_CHECKING:
     from watershed.materialize import JobOutcome, Materializer
@@ -95,13 +92,11 @@ def _run(settings: Settings, steps: Steps, engines: Future[state.Up]) -> bool:
     with steps.step("play") as say:
         _play(settings, contracts, say)
     with steps.step("load") as say:
-        os.environ.update(state.local_environment(settings))
-        install_instance(settings)
+        from watershed.instance import open_instance
         from watershed.materialize import Materializer
 
-        dagster = Materializer(settings.state_dir / "logs" / "demo.log")
+        dagster = Materializer(open_instance(settings), settings.state_dir / "logs" / "demo.log")
         say("Dagster's definitions")
-    dagster.require_no_other_run()
     outcomes = []
     with steps.step("land") as say:
         outcomes.append(dagster.run("land", say))
@@ -113,6 +108,8 @@ def _run(settings: Settings, steps: Steps, engines: Future[state.Up]) -> bool:
     for job in ("transform", "serve"):
         with steps.step(job) as say:
             outcomes.append(_run_if_needed(dagster, job, outcomes[-1], missing, say))
+    from watershed.report import print_report
+
     print_report(settings, steps.console, outcomes, time.monotonic() - steps.started)
     return all(outcome.good for outcome in outcomes)
 

@@ -15,7 +15,7 @@ from infra.local import provision, state
 from infra.local.errors import EngineStartError
 from ingestion.contract import load_contracts
 from orchestration.settings import CONTRACTS_DIR, PROJECT_ROOT, Settings
-from watershed.instance import install_instance
+from watershed.instance import open_instance
 
 _GRACE_SECONDS = 20
 
@@ -54,7 +54,7 @@ def _require_free(port: int) -> None:
 
 
 def _run_dagster(settings: Settings, port: int) -> int:
-    install_instance(settings)
+    open_instance(settings)
     command = [Path(sys.executable).with_name("dg"), "dev", "--host", "127.0.0.1", "--port", str(port)]
     environment = {**os.environ, **state.local_environment(settings), "VIRTUAL_ENV": sys.prefix}
     for ending in (signal.SIGINT, signal.SIGTERM):

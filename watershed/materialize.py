@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +17,14 @@ import dagster as dg
 from infra.local.errors import StateInUseError
 from orchestration.definitions import defs
 from orchestration.waiting import last_built, waiting
+from watershed.instance import DEMO_TAG, UNDER_WAY
 
 # Dagster tells everything to its instance; on the terminal it would drown the job's own lines.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+_PATIENCE_SECONDS = 120
 
 State = Literal["built", "unchanged", "skipped", "failed"]
 
@@ -62,12 +67,12 @@ class JobOutcome:
 
 
 class Materializer:
-    """The definitions and the instance that DAGSTER_HOME names."""
+    """Runs the jobs of the definitions into an instance. What steps print goes to a log file."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, instance: dg.DagsterInstance, log: Path) -> None:
         self._definitions = defs()
         self._graph = self._definitions.resolve_asset_graph()
-        self._instance = dg.DagsterInstance.get()
+        self._instance = instance
         self._log = log
 
     def keys_of(self, job: str) -> list[dg.AssetKey]:
@@ -82,13 +87,21 @@ class Materializer:
         every = {*keys, *(parent for reads in parents.values() for parent in reads)}
         return waiting(parents, last_built(self._instance, every))
 
-    def require_no_other_run(self) -> None:
-        """Raise StateInUseError if a run is in progress, such as one that was started in the UI."""
-        active = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
-        if runs := self._instance.get_runs(active):
-            raise StateInUseError(
-                f"Dagster run {runs[0].run_id} ({runs[0].job_name}) is in progress. Wait for it, or end it in the UI."
-            )
+    def wait_for_other_runs(self, progress: Callable[[str], None]) -> None:
+        """Wait while a run is in progress that something else started: the UI, or a sensor of `watershed dev`.
+
+        Raises:
+            StateInUseError: If it takes too long.
+        """
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while runs := self._instance.get_runs(UNDER_WAY):
+            if time.monotonic() > deadline:
+                raise StateInUseError(
+                    f"Dagster run {runs[0].run_id} ({runs[0].job_name}) is in progress for more than"
+                    f" {_PATIENCE_SECONDS} s. Wait for it, or end it in the UI (`make dev`)."
+                )
+            progress(f"waiting for Dagster run {runs[0].run_id}, which something else started")
+            time.sleep(1)
 
     def unchanged(self, job: str) -> JobOutcome:
         """What a job would tell that has nothing to do: the assets are as they were last built, or were never built."""
@@ -101,10 +114,13 @@ class Materializer:
 
     def run(self, job: str, progress: Callable[[str], None]) -> JobOutcome:
         """Execute a job. What steps print goes to the log file, and line by line to `progress`."""
+        self.wait_for_other_runs(progress)
         definition = self._definitions.resolve_job_def(job)
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("a") as log, contextlib.redirect_stdout(_Watched(log, progress)):
-            result = definition.execute_in_process(instance=self._instance, run_config=_QUIET, raise_on_error=False)
+            result = definition.execute_in_process(
+                instance=self._instance, run_config=_QUIET, raise_on_error=False, tags={DEMO_TAG: str(os.getpid())}
+            )
         return _outcome(job, self.keys_of(job), definition, result)
 
     def _rows(self, key: dg.AssetKey) -> int | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -93,7 +93,7 @@ class KinesisReader:
         self._stream = stream
         self._max_bytes = max_bytes
 
-    def batches(self, position: Position | None, landed: object = None) -> Iterator[Batch]:
+    def batches(self, position: Position | None, landed: object = None) -> Generator[Batch, None, None]:
         """Batches after a position (None: from the oldest record kept), up to the tip as it is when reading starts.
 
         Raises SourceError if the stream does not exist or throttling does not end.

@@ -15,7 +15,7 @@ import json
 import logging
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import IO, TYPE_CHECKING, Any, Protocol
@@ -83,7 +83,7 @@ class ObjectReader:
         self._bucket = bucket
         self._max_bytes = max_bytes
 
-    def batches(self, position: Position | None, landed: Ledger) -> Iterator[Batch]:
+    def batches(self, position: Position | None, landed: Ledger) -> Generator[Batch, None, None]:
         """Batches of all objects that have not landed, oldest first. Raises SourceError if the bucket is missing."""
         position = position or {}
         opened: dict[str, Any] | None = position.get("open")

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from orchestration.conditions import ON_CHANGE, condition
 from orchestration.dbt import LAKE, manifest, models_of, node_key, team
 from orchestration.platform import DashboardDeployer, IndexBuilder
 from orchestration.settings import DBT_PROJECT_DIR
@@ -129,6 +130,7 @@ def _spec(
         kinds=kinds,
         tags={"exposure": exposure["name"]},
         metadata=metadata,
+        automation_condition=condition(ON_CHANGE),
     )
 
 

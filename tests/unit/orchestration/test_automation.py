@@ -1,0 +1,195 @@
+"""What runs by itself: each condition evaluated on a small graph, the cadence of every asset, the sensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster_shared.check import CheckError
+
+from ingestion.contract import Contract, load_contract
+from ingestion.landing import Landed
+from orchestration.conditions import ON_CHANGE, condition
+from orchestration.definitions import defs
+from orchestration.defs.automation import CONTRACT_TAG, source_sensor
+from orchestration.keys import landing_key
+from orchestration.platform import Lander
+from orchestration.settings import CONTRACTS_DIR
+
+AT_NOON = "0 12 * * *"
+
+
+class Graph:
+    """kinesis -> landing (which may land nothing) -> model (on change) -> mart (at noon) -> dashboard (on change)."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self.instance = instance
+        self.lands = True
+        self.cursor: Any = None
+
+        @dg.multi_asset(specs=[dg.AssetSpec("landing", deps=["kinesis"], skippable=True)])
+        def landing() -> Any:
+            if self.lands:
+                yield dg.MaterializeResult("landing")
+
+        @dg.asset(deps=["landing"], automation_condition=condition(ON_CHANGE))
+        def model() -> None: ...
+
+        @dg.asset(deps=["model"], automation_condition=condition(AT_NOON))
+        def mart() -> None: ...
+
+        @dg.asset(deps=["mart"], automation_condition=condition(ON_CHANGE))
+        def dashboard() -> None: ...
+
+        self.assets = [dg.AssetSpec("kinesis"), landing, model, mart, dashboard]
+
+    def requested(self, hour: int, minute: int = 0, day: int = 1) -> set[str]:
+        """What is due at a time of 1 January 2026; it is built at once."""
+        result = dg.evaluate_automation_conditions(
+            dg.Definitions(assets=self.assets),
+            instance=self.instance,
+            cursor=self.cursor,
+            evaluation_time=datetime(2026, 1, day, hour, minute, tzinfo=UTC),
+        )
+        self.cursor = result.cursor
+        keys = [dg.AssetKey(name) for name in ("model", "mart", "dashboard")]
+        due = [key for key in keys if result.get_num_requested(key)]
+        if due:
+            dg.materialize(self.assets, instance=self.instance, selection=due)
+        return {key.to_user_string() for key in due}
+
+    def land(self, *, something: bool = True) -> None:
+        self.lands = something
+        dg.materialize(self.assets, instance=self.instance, selection=["landing"])
+
+
+@pytest.fixture
+def graph() -> Any:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Graph(instance)
+
+
+def test_nothing_is_due_before_anything_has_landed(graph: Graph) -> None:
+    assert graph.requested(10) == set()
+
+
+def test_a_landing_makes_the_models_due_and_the_marts_wait_for_their_time(graph: Graph) -> None:
+    graph.requested(10)
+    graph.land()
+    assert graph.requested(10, 1) == {"model"}
+    assert graph.requested(11, 59) == set()
+    assert graph.requested(12, 1) == {"mart", "dashboard"}
+
+
+def test_a_landing_that_landed_nothing_makes_nothing_due(graph: Graph) -> None:
+    graph.land()
+    graph.requested(10)
+    graph.requested(12, 1)
+    graph.requested(12, 2)
+    graph.land(something=False)
+    assert graph.requested(12, 3) == set()
+    assert graph.requested(12, 1, day=2) == set()
+
+
+def test_at_its_time_a_mart_is_built_only_if_what_it_reads_has_changed(graph: Graph) -> None:
+    graph.land()
+    graph.requested(10)
+    graph.requested(12, 1)
+    assert graph.requested(12, 1, day=2) == set()
+    graph.land()
+    assert graph.requested(13, 0, day=2) == {"model"}
+    assert graph.requested(12, 1, day=3) == {"mart", "dashboard"}
+
+
+def test_a_change_that_comes_right_after_the_time_waits_for_the_next(graph: Graph) -> None:
+    graph.land()
+    graph.requested(10)
+    graph.requested(12, 1)
+    graph.land()
+    assert graph.requested(12, 5) == {"model"}
+    assert graph.requested(12, 6) == set()
+
+
+def test_what_is_neither_on_change_nor_cron_is_refused() -> None:
+    with pytest.raises(CheckError, match="Invalid cron schedule"):
+        condition("sometimes")
+
+
+def test_cadences_of_the_layers() -> None:
+    labels: dict[str, set[str | None]] = {}
+    for spec in defs().resolve_all_asset_specs():
+        found = spec.automation_condition
+        labels.setdefault(spec.key.path[0], set()).add(found.get_label() if found else None)
+    assert labels == {
+        "kinesis": {None},
+        "s3": {None},
+        "landing": {None},  # a sensor looks at the source
+        "lake": {"on_change"},
+        "marts": {"at */15 * * * *"},
+        "quicksight": {"on_change"},
+        "opensearch": {"on_change"},
+    }
+
+
+def test_source_tests_run_when_something_has_landed() -> None:
+    graph = defs().resolve_asset_graph()
+    own = {"reconciliation", "quarantine_limit", "freshness"}
+    for key in graph.asset_check_keys:
+        if key.asset_key.path[0] == "landing":
+            assert (graph.get(key).automation_condition is None) == (key.name in own)
+
+
+CONTRACT = load_contract(CONTRACTS_DIR / "airlines.yaml")
+
+
+class Looking(Lander):
+    """A lander that finds something new, or does not."""
+
+    news: bool
+
+    def has_news(self, contract: Contract) -> bool:
+        return self.news
+
+    def land(self, contract: Contract, progress: Callable[[Landed], None]) -> Landed:
+        raise AssertionError("a sensor does not land")
+
+
+def look(instance: dg.DagsterInstance, *, news: bool) -> Any:
+    context = dg.build_sensor_context(instance=instance, resources={"lander": Looking(news=news)})
+    return source_sensor(CONTRACT)(context)
+
+
+def test_a_sensor_requests_a_landing_once_there_is_something_new() -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        request = look(instance, news=True)
+        assert request.asset_selection == [landing_key(CONTRACT)]
+        assert isinstance(look(instance, news=False), dg.SkipReason)
+
+
+def test_a_sensor_waits_for_a_landing_that_is_under_way() -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        job = defs().resolve_job_def("land")
+        instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags={CONTRACT_TAG: CONTRACT.name})
+        assert isinstance(look(instance, news=True), dg.SkipReason)
+
+
+def test_a_source_that_has_gone_quiet_is_checked_for_freshness_all_the_same() -> None:
+    """Its sensor requests nothing; the schedule lands nothing, and evaluates the checks."""
+    (hourly,) = defs().schedules or []
+    assert isinstance(hourly, dg.ScheduleDefinition)
+    assert (hourly.job_name, hourly.cron_schedule) == ("land", "0 * * * *")
+    assert hourly.default_status is dg.DefaultScheduleStatus.RUNNING
+
+
+def test_every_sensor_runs_without_being_switched_on() -> None:
+    sensors = defs().sensors or []
+    assert {sensor.name for sensor in sensors} == {
+        "conditions",
+        "look_at_airlines",
+        "look_at_airports",
+        "look_at_flight_events",
+    }
+    assert {sensor.default_status for sensor in sensors} == {dg.DefaultSensorStatus.RUNNING}
