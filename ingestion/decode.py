@@ -19,6 +19,7 @@ from __future__ import annotations
 import csv as csv_module
 import io
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -41,6 +42,11 @@ _INTEGER = rf"[+-]?(\d+|\d{{1,{_EXACT_DIGITS}}}\.0+)"
 _FLOAT = r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?"
 _NUMBERS = ("BIGINT", "UBIGINT", "DOUBLE")
 _LONGEST_REASON = 512
+_BREACH = pa.struct({"field": pa.string(), "reason": pa.string()})
+# What DuckDB raises because of a value, and not for want of memory or disk.
+_OF_A_VALUE = (duckdb.DataError, duckdb.InvalidInputException, duckdb.InternalException)
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,10 @@ def reject_schema(contract: Contract) -> pa.Schema:
 
 
 def _decode_records(contract: Contract, records: Records) -> Decoded:
-    breach, values = _run_query(contract, records)
+    try:
+        breach, values = _run_query(contract, records)
+    except _OF_A_VALUE as error:
+        return _decode_apart(contract, records, error)
     accepted = breach.is_null()
     provenance = records.provenance
     rows = pa.table([*values.columns, *provenance.columns], names=[*values.column_names, *provenance.column_names])
@@ -97,6 +106,32 @@ def _decode_records(contract: Contract, records: Records) -> Decoded:
         rejects=_rejects(
             contract, breach.filter(rejected), records.payload.filter(rejected), provenance.filter(rejected)
         ),
+    )
+
+
+def _decode_apart(contract: Contract, records: Records, error: duckdb.Error) -> Decoded:
+    """Decode records on which the query failed half by half: the one that it fails on alone is rejected for that.
+
+    Else one record that nobody thought of would keep its stream from landing for ever. Raises the query's error if it
+    is the query's own fault: then it fails on no record at all.
+    """
+    _run_query(contract, _part(records, 0, 0))
+    if len(records) == 1:
+        # Not the error: it may quote the record, and logs are read by more people than the quarantine.
+        logger.error("%s: DuckDB failed on a record, which is rejected: %s", contract.name, type(error).__name__)
+        breach = pa.array([{"field": None, "reason": f"cannot be decoded: {error}"}], _BREACH)
+        rejects = _rejects(contract, breach, records.payload, records.provenance)
+        return Decoded(row_schema(contract).empty_table(), rejects)
+    half = len(records) // 2
+    first = _decode_records(contract, _part(records, 0, half))
+    second = _decode_records(contract, _part(records, half, len(records)))
+    return Decoded(pa.concat_tables([first.rows, second.rows]), pa.concat_tables([first.rejects, second.rejects]))
+
+
+def _part(records: Records, start: int, end: int) -> Records:
+    count = end - start
+    return replace(
+        records, payload=records.payload.slice(start, count), provenance=records.provenance.slice(start, count)
     )
 
 

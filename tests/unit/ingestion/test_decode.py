@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
+import ingestion.decode
 from ingestion.contract import Contract, load_contracts
 from ingestion.decode import decode, reject_schema, row_schema
 from ingestion.records import Batch, Csv, Unreadable
@@ -126,6 +129,10 @@ REFUSED: list[tuple[str, str, str]] = [
     ("timestamp", '"2013-01-01T25:00:00Z"', "not a timestamp: 2013-01-01T25:00:00Z"),
     ("timestamp", '"2013-01-01T10:15:00 Europe/Berlin"', "not a timestamp: 2013-01-01T10:15:00 Europe/Berlin"),
     ("timestamp", "1357035300", "not a timestamp: 1357035300"),
+    # Python has no such years, so pyiceberg cannot write them.
+    ("date", '"0000-01-01"', "not of the years 1 to 9999: 0000-01-01"),
+    ("timestamp", '"0001-01-01T00:00:00+14:00"', "not of the years 1 to 9999: 0001-01-01T00:00:00+14:00"),
+    ("timestamp", '"9999-12-31T23:59:59-14:00"', "not of the years 1 to 9999: 9999-12-31T23:59:59-14:00"),
     ("timestamp", '"2013\\u0000"', "not a timestamp: 2013\N{REPLACEMENT CHARACTER}"),
 ]
 
@@ -536,3 +543,38 @@ def test_a_flight_event_is_decoded_as_its_contract_says() -> None:
     assert row["legs"] == event["legs"]
     assert (row["departure"], row["arrival"]) == (None, None)
     assert rejections(decoded) == [("legs[1].destination", "does not match ^[0-9A-Z]{3}$: lax")]
+
+
+def failing_on(word: str) -> Callable[[Contract, bool], str]:
+    """The query, with an expression in it that raises for a document with a word."""
+    failing = f"case when contains(_document, '{word}') then error('unheard of') else _document end"
+    documents = f"from (select * replace ({failing} as _document) from _documents)"
+    real = ingestion.decode._query
+    return lambda contract, text_only: real(contract, text_only).replace("from _documents", documents)
+
+
+def test_a_record_that_the_query_fails_on_is_rejected_and_stops_no_other(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingestion.decode, "_query", failing_on("poison"))
+    poisoned, broken = [3, 4, 17], [8]
+    payloads = [
+        b'{"id": %d, "x": "%s"}' % (n, b"poison" if n in poisoned else b"longer" if n in broken else b"fine")
+        for n in range(20)
+    ]
+    decoded = decode_all(contract_of(folder, x("varchar(5)")), payloads)
+    assert decoded.rows.column("id").to_pylist() == [n for n in range(20) if n not in poisoned + broken]
+    assert decoded.rejects.column("_sub_sequence_number").to_pylist() == [3, 4, 8, 17]
+    assert decoded.rejects.column("_payload").to_pylist() == [payloads[n] for n in (3, 4, 8, 17)]
+    reasons = [reason for _, reason in rejections(decoded)]
+    assert [reason.split(":")[0] for reason in reasons] == ["cannot be decoded"] * 2 + [
+        "longer than 5 bytes",
+        "cannot be decoded",
+    ]
+    assert "unheard of" in reasons[0]
+
+
+def test_a_query_that_fails_on_no_record_at_all_rejects_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingestion.decode, "_query", lambda *_: "select error('a bug')")
+    with pytest.raises(duckdb.Error, match="a bug"):
+        decode_all(contract_of(folder, x("varchar(5)")), [b'{"id": 1}'])
