@@ -100,7 +100,7 @@ def _require_answer(client: OpenSearch) -> None:
 def _documents(batches: Iterable[pa.RecordBatch], spec: IndexSpec) -> Iterator[Documents]:
     writer: DocumentWriter | None = None
     for batch in batches:
-        writer = writer or DocumentWriter(batch.schema, spec.id_column)
+        writer = writer or DocumentWriter(batch.schema, spec.id_column, spec.geo_points)
         yield writer.documents(batch)
 
 

@@ -6,7 +6,7 @@ One text of all lines lies in one buffer, so that a request's body is a slice of
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from serving.opensearch.errors import IndexBuildError
+from serving.opensearch.spec import GeoPoint
 
 
 @dataclass(frozen=True)
@@ -58,18 +59,22 @@ class Documents:
 class DocumentWriter:
     """Renders batches. Holds a DuckDB connection, so it is for one thread."""
 
-    def __init__(self, schema: pa.Schema, id_column: str) -> None:
-        """Args are the batches' schema and the column that gives the documents' ids."""
+    def __init__(self, schema: pa.Schema, id_column: str, geo_points: Mapping[str, GeoPoint] | None = None) -> None:
+        """Args are the batches' schema, the column that gives the documents' ids, and fields to add to the columns."""
         self._id_column = id_column
         self._connection = duckdb.connect()
         # The other core sends; and rendering is some twenty times quicker than indexing.
         self._connection.execute("set threads = 1")
         action = f"""'{{"index":{{"_id":' || to_json({_quoted(id_column)}::varchar) || '}}}}'"""
-        fields = ", ".join(f"{_quoted(field.name)} := {_value(field)}" for field in schema)
+        values = {field.name: _value(field) for field in schema}
+        values |= {name: _geo_point(point) for name, point in (geo_points or {}).items()}
+        fields = ", ".join(f"{_quoted(name)} := {value}" for name, value in values.items())
         self._query = f"select {action} || chr(10) || to_json(struct_pack({fields}))::varchar || chr(10) from batch"
 
     def documents(self, batch: pa.RecordBatch) -> Documents:
         """Render a batch. A null is written as null; a timestamp, which is in UTC, as ISO 8601 with a Z.
+
+        A geo point is null if either of its columns is: half a point is none, and OpenSearch refuses it.
 
         Raises:
             IndexBuildError: If a row has no id.
@@ -87,6 +92,11 @@ class DocumentWriter:
 def _value(field: pa.Field) -> str:
     name = _quoted(field.name)
     return f"strftime({name}, '%Y-%m-%dT%H:%M:%S.%fZ')" if pa.types.is_timestamp(field.type) else name
+
+
+def _geo_point(point: GeoPoint) -> str:
+    lat, lon = _quoted(point.lat), _quoted(point.lon)
+    return f"case when {lat} is not null and {lon} is not null then struct_pack(lat := {lat}, lon := {lon}) end"
 
 
 def _quoted(name: str) -> str:

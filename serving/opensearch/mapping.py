@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from serving.opensearch.spec import Column, IndexSpec, IndexSpecError
@@ -29,7 +30,7 @@ def mapping(spec: IndexSpec) -> dict[str, Any]:
     """The mapping of an index.
 
     A field that is not in it is refused (`dynamic: strict`). The model, its columns' types and their descriptions
-    stand in `_meta`, so that who finds the index finds its meaning.
+    stand in `_meta`, so that who finds the index finds its meaning; so do the columns that a geo point is made of.
 
     Raises:
         IndexSpecError: If a column has a type for which there is no field type.
@@ -43,8 +44,12 @@ def mapping(spec: IndexSpec) -> dict[str, Any]:
             "columns": {
                 column.name: {"type": column.type, "description": column.description} for column in spec.columns
             },
+            "geo_points": {name: point.model_dump() for name, point in spec.geo_points.items()},
         },
-        "properties": {column.name: _field(spec, column) for column in spec.columns},
+        "properties": {
+            **{column.name: _field(spec, column) for column in spec.columns},
+            **{name: {"type": "geo_point"} for name in spec.geo_points},
+        },
     }
 
 
@@ -60,7 +65,7 @@ def _field(spec: IndexSpec, column: Column) -> dict[str, Any]:
     if kind in _PLAIN:
         return dict(_PLAIN[kind])
     if (told := re.fullmatch(r"varchar\((\d+)\)", kind)) is not None:
-        return _keyword(int(told[1]), full_text=column.name in spec.text)
+        return _keyword(int(told[1]), dict(_subfields(spec, column.name)))
     if (told := re.fullmatch(r"(?:numeric|decimal)\((\d+),\s*(\d+)\)", kind)) is not None:
         return _number(int(told[1]), int(told[2]))
     raise IndexSpecError(
@@ -69,14 +74,20 @@ def _field(spec: IndexSpec, column: Column) -> dict[str, Any]:
     )
 
 
-def _keyword(length: int, *, full_text: bool) -> dict[str, Any]:
+def _subfields(spec: IndexSpec, column: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    if column in spec.text:
+        yield "text", {"type": "text"}
+    if column in spec.as_you_type:
+        yield "as_you_type", {"type": "search_as_you_type"}
+
+
+def _keyword(length: int, subfields: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """A string is a keyword: filters, sorting and facets need it whole.
 
     Longer values than Lucene takes stay in the document and are not searched, rather than fail a build.
     """
     limit = {"ignore_above": _KEYWORD_CHARACTERS} if length > _KEYWORD_CHARACTERS else {}
-    subfield = {"fields": {"text": {"type": "text"}}} if full_text else {}
-    return {"type": "keyword", **limit, **subfield}
+    return {"type": "keyword", **limit, **({"fields": subfields} if subfields else {})}
 
 
 def _number(precision: int, scale: int) -> dict[str, Any]:

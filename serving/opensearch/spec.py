@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 # Index names are lower case; the rest of OpenSearch's rules (no leading dash, no spaces, commas, wildcards) and room
 # for the version's suffix within 255 bytes follow from this.
 _INDEX_NAME = re.compile(r"[a-z][a-z0-9_-]{0,199}")
+# A dot in a field's name would make it an object.
+_FIELD_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_DEGREES = re.compile(r"double precision|(numeric|decimal)\(.*\)")
 
 
 class IndexSpecError(ValueError):
@@ -28,6 +31,15 @@ class Column:
     description: str = ""
 
 
+class GeoPoint(BaseModel):
+    """The two columns that a geo point is made of, in degrees. Named, since as a pair they are too easily swapped."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    lat: str
+    lon: str
+
+
 @dataclass(frozen=True)
 class IndexSpec:
     """An index and the model that it holds."""
@@ -42,6 +54,10 @@ class IndexSpec:
     description: str = ""
     text: frozenset[str] = frozenset()
     """Columns searched as full text too, under `<column>.text`."""
+    as_you_type: frozenset[str] = frozenset()
+    """Columns searched while a reader still types too, under `<column>.as_you_type`."""
+    geo_points: Mapping[str, GeoPoint] = field(default_factory=dict)
+    """Fields beside those of the columns, by name: points for distances and boxes."""
     fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Field mappings that take the place of the derived ones, by column."""
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -51,6 +67,12 @@ class IndexSpec:
     def column_names(self) -> list[str]:
         """The columns' names, in order."""
         return [column.name for column in self.columns]
+
+    @property
+    def sources(self) -> dict[str, tuple[str, ...]]:
+        """Each field of a document, in order, with the columns that it is made from."""
+        own = {name: (name,) for name in self.column_names}
+        return own | {name: (point.lat, point.lon) for name, point in self.geo_points.items()}
 
 
 class IndexOptions(BaseModel):
@@ -63,6 +85,10 @@ class IndexOptions(BaseModel):
     id: str = Field(description="The column whose value is the document's id.")
     columns: tuple[str, ...] = Field(default=(), description="The columns to index; all of the model's if empty.")
     text: tuple[str, ...] = Field(default=(), description="Columns to search as full text too.")
+    as_you_type: tuple[str, ...] = Field(default=(), description="Columns to search while a reader still types too.")
+    geo_point: dict[str, GeoPoint] = Field(
+        default_factory=dict, description="Geo points to add, by field: `{lat: <column>, lon: <column>}`, in degrees."
+    )
     fields: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Field mappings to use as they are.")
     settings: dict[str, Any] = Field(default_factory=dict, description="Index settings.")
 
@@ -110,6 +136,8 @@ def index_spec(options: IndexOptions, relation: str, columns: Iterable[Column], 
         id_column=options.id,
         description=description,
         text=frozenset(options.text),
+        as_you_type=frozenset(options.as_you_type),
+        geo_points=options.geo_point,
         fields=options.fields,
         settings=options.settings,
     )
@@ -123,13 +151,35 @@ def _problems(
     for name in options.columns:
         if name not in by_name:
             yield f"columns names {name}, which {relation} lacks; it has {', '.join(by_name)}"
-    indexed = [column.name for column in used]
-    for key, names in {"id": [options.id], "text": options.text, "fields": options.fields}.items():
+    indexed = {column.name: column for column in used}
+    named = {"id": [options.id], "text": options.text, "as_you_type": options.as_you_type, "fields": options.fields}
+    named |= {f"geo_point.{name}": [point.lat, point.lon] for name, point in options.geo_point.items()}
+    for key, names in named.items():
         for name in names:
             if name not in indexed:
                 yield f"{key} names {name}, which is not a column of the index; it has {', '.join(indexed)}"
-    for name in options.text:
-        if name in by_name and not by_name[name].type.startswith("varchar"):
-            yield f"text names {name}, which is {by_name[name].type}; only a varchar is searched as text"
-        if name in options.fields:
-            yield f"{name} stands in text and in fields; say it in fields alone"
+    yield from _wrong_strings(options, indexed)
+    yield from _wrong_points(options, indexed)
+
+
+def _wrong_strings(options: IndexOptions, indexed: Mapping[str, Column]) -> Iterable[str]:
+    for key, names in {"text": options.text, "as_you_type": options.as_you_type}.items():
+        for name in names:
+            if name in indexed and not indexed[name].type.startswith("varchar"):
+                yield f"{key} names {name}, which is {indexed[name].type}; only a varchar is searched as text"
+            if name in options.fields:
+                yield f"{name} stands in {key} and in fields; say it in fields alone"
+
+
+def _wrong_points(options: IndexOptions, indexed: Mapping[str, Column]) -> Iterable[str]:
+    for field_name, point in options.geo_point.items():
+        if field_name in indexed:
+            yield f"geo_point.{field_name} has the name of a column; give the point another"
+        elif _FIELD_NAME.fullmatch(field_name) is None:
+            yield f"geo_point.{field_name}: a field's name must be lower case letters, digits and _, the first a letter"
+        for name in (point.lat, point.lon):
+            if name in indexed and _DEGREES.fullmatch(indexed[name].type.strip().lower()) is None:
+                yield (
+                    f"geo_point.{field_name} names {name}, which is {indexed[name].type}; "
+                    f"degrees are double precision or numeric(p,s)"
+                )

@@ -21,7 +21,7 @@ from serving.opensearch.bulk import Backoff, BulkOptions, load
 from serving.opensearch.documents import DocumentWriter
 from serving.opensearch.errors import DocumentsRefusedError, IndexBuildError, SupersededError
 from serving.opensearch.mapping import mapping
-from serving.opensearch.spec import Column, IndexSpec
+from serving.opensearch.spec import Column, GeoPoint, IndexSpec
 from serving.opensearch.versions import create_version, holders, point_alias, versions
 from serving.rows.duckdb import DuckDBRows
 from serving.rows.source import RowsError
@@ -177,6 +177,40 @@ def test_fields_answer_as_their_types_do(opensearch: OpenSearch):
     assert found({"term": {"at": "2013-01-01T10:15:00Z"}}) == ["a"]
     assert found({"term": {"share": 0.1}}) == ["a"]
     assert found({"bool": {"must_not": {"exists": {"field": "at"}}}}) == ["b"]
+
+
+PLACES = IndexSpec(
+    name="airports",
+    relation="lake.int_airports",
+    columns=(Column("airport", "varchar(3)"), Column("y", "double precision"), Column("x", "double precision")),
+    id_column="airport",
+    geo_points={"location": GeoPoint(lat="y", lon="x")},
+)
+
+
+def places(**points: tuple[float | None, float | None]) -> pa.Table:
+    """Rows of a small model: code, latitude, longitude."""
+    y, x = zip(*points.values(), strict=True)
+    return pa.table({"airport": list(points), "y": pa.array(y, pa.float64()), "x": pa.array(x, pa.float64())})
+
+
+def test_a_geo_point_is_found_by_distance_and_a_row_without_one_by_its_columns(opensearch: OpenSearch):
+    build(opensearch, PLACES, TableRows(places(LGA=(40.777, -73.873), LAX=(33.943, -118.408), XXX=(40.0, None))))
+    near = {"geo_distance": {"distance": "20km", "location": {"lat": 40.7, "lon": -74.0}}}
+    hits = opensearch.search(index="airports", body={"query": near})["hits"]["hits"]
+    assert [hit["_id"] for hit in hits] == ["LGA"]
+    assert opensearch.get(index="airports", id="XXX")["_source"] == {
+        "airport": "XXX",
+        "y": 40.0,
+        "x": None,
+        "location": None,
+    }
+
+
+def test_degrees_that_are_none_are_told_with_their_document(opensearch: OpenSearch):
+    with pytest.raises(DocumentsRefusedError, match=r"(?s)1 documents were refused.*BAD.*latitude"):
+        build(opensearch, PLACES, TableRows(places(LGA=(40.777, -73.873), BAD=(140.777, -73.873))))
+    assert versions(opensearch, "airports") == {}
 
 
 def test_the_index_tells_its_model_and_what_its_columns_mean(opensearch: OpenSearch):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from serving.opensearch.documents import Documents, DocumentWriter
 from serving.opensearch.errors import IndexBuildError
+from serving.opensearch.spec import GeoPoint
 
 _SCHEMA = pa.schema(
     [
@@ -91,6 +93,28 @@ def test_documents_are_taken_from_a_chunk_by_position_with_their_ids():
     assert first != "i0"
     taken = chunk.take([1, 0])
     assert [identifier for identifier, _ in _parsed(taken.body())] == [chunk.document_id(1), first]
+
+
+_PLACES = pa.schema([("id", pa.string()), ("y", pa.float64()), ("x", pa.decimal128(9, 6))])
+
+
+@pytest.mark.parametrize(
+    ("lat", "lon", "point"),
+    [
+        (40.777245, "-73.872608", {"lat": 40.777245, "lon": -73.872608}),
+        (0.0, "0", {"lat": 0.0, "lon": 0.0}),
+        (None, "-73.872608", None),
+        (40.777245, None, None),
+        (None, None, None),
+    ],
+)
+def test_two_columns_make_a_geo_point_and_half_a_point_is_none(
+    lat: float | None, lon: str | None, point: dict[str, float] | None
+):
+    row = {"id": "LGA", "y": lat, "x": None if lon is None else Decimal(lon)}
+    writer = DocumentWriter(_PLACES, "id", {"location": GeoPoint(lat="y", lon="x")})
+    ((_, document),) = _parsed(writer.documents(pa.RecordBatch.from_pylist([row], _PLACES)).body())
+    assert document == {"id": "LGA", "y": lat, "x": None if lon is None else float(lon), "location": point}
 
 
 def test_an_id_that_is_no_string_becomes_one():

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from serving.opensearch.mapping import index_settings, mapping
-from serving.opensearch.spec import Column, IndexSpec, IndexSpecError
+from serving.opensearch.spec import Column, GeoPoint, IndexSpec, IndexSpecError
 
 
 def _spec(*columns: Column, **options: Any) -> IndexSpec:
@@ -46,6 +46,19 @@ def test_a_string_that_is_searched_as_text_has_a_subfield_for_it():
     assert field == {"type": "keyword", "fields": {"text": {"type": "text"}}}
 
 
+def test_a_string_that_is_searched_as_people_type_has_a_subfield_for_it_beside_that_for_its_words():
+    field = _field("varchar(100)", text=frozenset({"c"}), as_you_type=frozenset({"c"}))
+    assert field["fields"] == {"text": {"type": "text"}, "as_you_type": {"type": "search_as_you_type"}}
+
+
+def test_a_geo_point_is_a_field_beside_its_columns_and_the_mapping_tells_them():
+    columns = Column("airport", "varchar(3)"), Column("y", "double precision"), Column("x", "double precision")
+    found = mapping(_spec(*columns, geo_points={"location": GeoPoint(lat="y", lon="x")}))
+    assert found["properties"]["location"] == {"type": "geo_point"}
+    assert found["properties"]["y"] == {"type": "double"}
+    assert found["_meta"]["geo_points"] == {"location": {"lat": "y", "lon": "x"}}
+
+
 def test_a_field_of_the_exposure_takes_the_place_of_the_derived_one():
     assert _field("varchar(100)", fields={"c": {"type": "wildcard"}}) == {"type": "wildcard"}
 
@@ -64,6 +77,7 @@ def test_the_mapping_is_strict_and_tells_model_types_and_descriptions():
         "model": "lake.int_flights",
         "id": "flight_id",
         "columns": {"flight_id": {"type": "varchar(48)", "description": "One flight"}},
+        "geo_points": {},
     }
 
 

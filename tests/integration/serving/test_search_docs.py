@@ -1,0 +1,132 @@
+"""The queries of docs/search.md, sent to the indexes that the exposures declare, filled with January 2013."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import pytest
+from opensearchpy import OpenSearch
+
+from infra.local.state import local_environment
+from infra.local.traffic import drop_files, play
+from orchestration.dbt import LAKE, manifest, parse, stale_manifests
+from orchestration.defs.serving import index_asset
+from orchestration.platform import IndexBuilder
+from orchestration.settings import PROJECT_ROOT, Settings, settings
+from serving.opensearch.client import connect
+from tests.conftest import local_settings
+from tests.integration.dbt.conftest import new_lake
+
+pytestmark = pytest.mark.opensearch
+
+_PAGE = PROJECT_ROOT / "docs" / "search.md"
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A request of the page, and the answer that stands under it."""
+
+    line: int
+    method: str
+    path: str
+    body: Any
+    answer: Any
+
+
+def examples() -> list[Example]:
+    """The page's examples, in order. A request without an answer, or the other way round, is an error."""
+    text = _PAGE.read_text(encoding="utf-8")
+    blocks = [(text.count("\n", 0, found.start()) + 1, found[1], found[2]) for found in _BLOCK.finditer(text)]
+    requests, answers = blocks[::2], blocks[1::2]
+    assert [kind for _, kind, _ in requests] == ["http"] * len(requests)
+    assert [kind for _, kind, _ in answers] == ["json"] * len(requests)
+    found: list[Example] = []
+    for (line, _, request), (_, _, answer) in zip(requests, answers, strict=True):
+        target, _, body = request.partition("\n\n")
+        method, path = target.split()
+        found.append(Example(line, method, path, json.loads(body) if body else None, json.loads(answer)))
+    return found
+
+
+def differences(shown: Any, answer: Any, path: str = "answer") -> Iterator[str]:
+    """Where an answer is not as shown. What is shown may leave out keys, and the end of a list."""
+    if isinstance(shown, dict) and isinstance(answer, dict):
+        for key, value in shown.items():
+            if key in answer:
+                yield from differences(value, answer[key], f"{path}.{key}")
+            else:
+                yield f"{path}.{key} is missing"
+    elif isinstance(shown, list) and isinstance(answer, list):
+        if len(answer) < len(shown):
+            yield f"{path} has {len(answer)} entries, {len(shown)} are shown"
+        for position, (value, found) in enumerate(zip(shown, answer, strict=False)):
+            yield from differences(value, found, f"{path}[{position}]")
+    elif shown != (pytest.approx(answer) if isinstance(answer, float) else answer):
+        yield f"{path} is {answer!r}, {shown!r} is shown"
+
+
+@pytest.fixture(scope="module")
+def january(local_aws: Settings, opensearch_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a lake that holds what the two indexes read, with an OpenSearch beside it."""
+    assert local_aws.aws_endpoint_url
+    found = local_settings(local_aws.aws_endpoint_url, tmp_path_factory.mktemp("search"))
+    lake = new_lake(found.model_copy(update={"opensearch_url": opensearch_url}))
+    play(lake.client("kinesis"), lake.stream, date(2013, 1, 1), date(2013, 1, 31))
+    drop_files(lake.client("s3"), lake.settings.landing_bucket, [lake.contracts["airports"]])
+    lake.land("flight_events", "airports")
+    lake.dbt("run", "--select", "+int_flights", "+int_airports")
+    return lake.settings
+
+
+@pytest.fixture(scope="module")
+def client(january: Settings) -> Iterator[OpenSearch]:
+    """A client of an OpenSearch that holds the indexes of all exposures, built as Dagster builds them."""
+    client = connect(january.opensearch_url)
+    client.indices.delete(index="*")
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in local_environment(january).items():
+            environment.setenv(name, value)
+        settings.cache_clear()
+        for layer in stale_manifests():
+            parse(layer)
+        dbt = manifest(LAKE)
+        indexes = [e for e in dbt["exposures"].values() if "opensearch" in e["config"]["meta"]]
+        built = dg.materialize(
+            [index_asset(dbt, exposure) for exposure in indexes], resources={"indexes": IndexBuilder()}
+        )
+    settings.cache_clear()
+    assert {event.asset_key for event in built.get_asset_materialization_events()} == {
+        dg.AssetKey(["opensearch", name]) for name in ("airports", "flights")
+    }
+    yield client
+    client.close()
+
+
+@pytest.mark.parametrize("example", examples(), ids=lambda example: f"line-{example.line}")
+def test_a_query_of_the_page_has_the_answer_under_it(client: OpenSearch, example: Example) -> None:
+    answer = client.transport.perform_request(example.method, example.path, body=example.body)
+    assert not list(differences(example.answer, answer))
+
+
+@pytest.mark.parametrize(
+    ("shown", "answer", "told"),
+    [
+        ({"a": 1}, {"a": 1, "b": 2}, []),
+        ([1], [1, 2], []),
+        (1.000001, 1.0000011, []),
+        ({"a": [{"b": 1}]}, {"a": [{"b": 2}]}, ["answer.a[0].b is 2, 1 is shown"]),
+        ({"a": 1}, {}, ["answer.a is missing"]),
+        ([1, 2], [1], ["answer has 1 entries, 2 are shown"]),
+        ([], {"a": 1}, ["answer is {'a': 1}, [] is shown"]),
+        (8.33, 8.326167209554832, ["answer is 8.326167209554832, 8.33 is shown"]),
+    ],
+)
+def test_an_answer_that_is_not_as_shown_is_told(shown: Any, answer: Any, told: list[str]) -> None:
+    assert list(differences(shown, answer)) == told
