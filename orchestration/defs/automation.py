@@ -3,6 +3,7 @@
 import dagster as dg
 
 from ingestion.contract import Contract, load_contracts
+from orchestration.defs.landing import landing_asset
 from orchestration.keys import landing_key
 from orchestration.platform import Lander
 from orchestration.settings import CONTRACTS_DIR
@@ -43,6 +44,7 @@ def defs() -> dg.Definitions:
 def source_sensor(contract: Contract) -> dg.SensorDefinition:
     """Requests a landing once the source has something new, unless one is under way."""
     key = landing_key(contract)
+    own_checks = list(landing_asset(contract).check_keys)
 
     @dg.sensor(
         name=f"look_at_{contract.name}",
@@ -57,6 +59,7 @@ def source_sensor(contract: Contract) -> dg.SensorDefinition:
             return dg.SkipReason(f"Run {runs[0].run_id} is landing it.")
         if not lander.has_news(contract):
             return dg.SkipReason("The source has nothing after the position.")
-        return dg.RunRequest(asset_selection=[key], tags={CONTRACT_TAG: contract.name})
+        # The landing's own checks: dbt's tests of the source follow with the models, by their condition.
+        return dg.RunRequest(asset_selection=[key], asset_check_keys=own_checks, tags={CONTRACT_TAG: contract.name})
 
     return look

@@ -166,6 +166,7 @@ def test_a_sensor_requests_a_landing_once_there_is_something_new() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         request = look(instance, news=True)
         assert request.asset_selection == [landing_key(CONTRACT)]
+        assert {key.name for key in request.asset_check_keys} == {"reconciliation", "quarantine_limit", "freshness"}
         assert isinstance(look(instance, news=False), dg.SkipReason)
 
 
