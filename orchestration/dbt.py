@@ -68,15 +68,16 @@ def manifest(layer: Layer) -> dict[str, Any]:
     return json.loads(manifest_path(layer).read_text(encoding="utf-8"))
 
 
+def last_change() -> float:
+    """When a file of the project was last changed, in seconds since the epoch."""
+    patterns = ("*.yml", "models/**/*", "macros/**/*", "tests/**/*")
+    paths = (path for pattern in patterns for path in DBT_PROJECT_DIR.glob(pattern))
+    return max(path.stat().st_mtime for path in paths if path.is_file())
+
+
 def stale_manifests() -> list[Layer]:
     """The layers whose manifest is missing or older than a file of the project."""
-    sources = [
-        path
-        for pattern in ("*.yml", "models/**/*", "macros/**/*", "tests/**/*")
-        for path in DBT_PROJECT_DIR.glob(pattern)
-        if path.is_file()
-    ]
-    newest = max(path.stat().st_mtime for path in sources)
+    newest = last_change()
     manifests = {layer: project(layer).manifest_path for layer in LAYERS}
     return [layer for layer, path in manifests.items() if not path.exists() or path.stat().st_mtime < newest]
 

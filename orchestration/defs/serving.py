@@ -5,14 +5,14 @@ from typing import Any
 
 import dagster as dg
 
+from orchestration import exposures
 from orchestration.conditions import ON_CHANGE, condition
 from orchestration.dbt import LAKE, manifest, models_of, node_key, team
 from orchestration.platform import DashboardDeployer, IndexBuilder
-from orchestration.settings import DBT_PROJECT_DIR
 from serving import quicksight
 from serving.opensearch.errors import SupersededError
 from serving.opensearch.mapping import mapping
-from serving.opensearch.spec import Column, IndexSpec, index_options, index_spec
+from serving.opensearch.spec import IndexSpec
 
 Node = Mapping[str, Any]
 
@@ -28,20 +28,17 @@ def defs() -> dg.Definitions:
 
 def exposure_assets(dbt: Node, exposure: Node) -> Iterator[dg.AssetsDefinition]:
     """The assets of one exposure: its `config.meta` has an entry for each way that it is served."""
-    meta = exposure["config"]["meta"]
-    if "quicksight" in meta:
+    if exposures.served_by(exposure, "quicksight"):
         yield dashboard_asset(dbt, exposure)
-    if "opensearch" in meta:
+    if exposures.served_by(exposure, "opensearch"):
         yield index_asset(dbt, exposure)
 
 
 def dashboard_asset(dbt: Node, exposure: Node) -> dg.AssetsDefinition:
     """A QuickSight dashboard with its data sets: deployed as declared, filled from the marts that it reads."""
     models = {model["name"]: model for model in models_of(dbt, exposure)}
-    definition = DBT_PROJECT_DIR.joinpath(exposure["original_file_path"]).parent.joinpath(
-        exposure["config"]["meta"]["quicksight"]["definition"]
-    )
-    relations = {name: _relation(model) for name, model in models.items()}
+    definition = exposures.definition_path(exposure)
+    relations = {name: exposures.relation(model) for name, model in models.items()}
     uses = quicksight.column_uses(quicksight.load_definition(definition))
     lineage = {"dagster/column_lineage": _dashboard_lineage(models, uses)}
     spec = _spec("quicksight", exposure["name"], exposure, models.values(), kinds={"quicksight"}, metadata=lineage)
@@ -68,25 +65,22 @@ def dashboard_asset(dbt: Node, exposure: Node) -> dg.AssetsDefinition:
 
 def index_asset(dbt: Node, exposure: Node) -> dg.AssetsDefinition:
     """A search index. Where no search engine is to be had, it is skipped, and a check says so."""
-    options = index_options(exposure["config"]["meta"]["opensearch"], exposure["name"])
-    model = next(model for model in models_of(dbt, exposure) if model["name"] == options.model)
-    columns = [Column(c["name"], c["data_type"], c["description"]) for c in _shareable(model)]
-    index = index_spec(options, ".".join(node_key(model).path), columns, exposure["description"])
+    index, model = exposures.index(dbt, exposure), exposures.index_model(dbt, exposure)
     columns_metadata = {
         "dagster/column_schema": dg.TableSchema([dg.TableColumn(c.name, c.type, c.description) for c in index.columns]),
         "dagster/column_lineage": _index_lineage(index, node_key(model)),
     }
-    spec = _spec("opensearch", options.index, exposure, [model], kinds={"opensearch"}, metadata=columns_metadata)
+    spec = _spec("opensearch", index.name, exposure, [model], kinds={"opensearch"}, metadata=columns_metadata)
     spec = spec.replace_attributes(skippable=True)
     reachable = dg.AssetCheckSpec("search_engine", asset=spec.key, description="OpenSearch answers.")
     layer = model["config"]["meta"]["layer"]
 
-    @dg.multi_asset(name=f"opensearch_{options.index}", specs=[spec], check_specs=[reachable])
+    @dg.multi_asset(name=f"opensearch_{index.name}", specs=[spec], check_specs=[reachable])
     def build_index(context: dg.AssetExecutionContext, indexes: IndexBuilder) -> Iterator[Any]:
         if problem := indexes.unreachable():
             if indexes.required:
                 raise dg.Failure(problem)
-            context.log.warning(f"{problem}: the index {options.index} is skipped")
+            context.log.warning(f"{problem}: the index {index.name} is skipped")
             yield dg.AssetCheckResult(
                 asset_key=spec.key,
                 check_name=reachable.name,
@@ -132,17 +126,6 @@ def _spec(
         metadata=metadata,
         automation_condition=condition(ON_CHANGE),
     )
-
-
-def _shareable(model: Node) -> list[Node]:
-    """The columns of a model that may leave the platform: those that are not classified as restricted."""
-    columns = model["columns"].values()
-    return [column for column in columns if column["config"]["meta"].get("classification") != "restricted"]
-
-
-def _relation(model: Node) -> quicksight.Relation:
-    columns = {c["name"]: quicksight.Column(c["data_type"], c["description"]) for c in _shareable(model)}
-    return quicksight.Relation(model["config"]["schema"], model["name"], columns)
 
 
 def _index_lineage(index: IndexSpec, model: dg.AssetKey) -> dg.TableColumnLineage:

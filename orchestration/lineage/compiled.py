@@ -1,0 +1,37 @@
+"""The project's SQL as dbt compiles it, without a server: what the lineage of the models is read from."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from orchestration.dbt import EXECUTABLE, last_change
+from orchestration.lineage.errors import CompileError
+from orchestration.settings import DBT_PROJECT_DIR
+
+# What profiles.yml beside this file compiles for. A model's SQL is written once, so each engine's lineage is this one.
+DIALECT = "duckdb"
+TARGET_PATH = DBT_PROJECT_DIR / "target" / "lineage"
+
+
+def compiled_manifest(target_path: Path = TARGET_PATH) -> dict[str, Any]:
+    """dbt's manifest with the compiled SQL of every model. Compiles, some 6 s, only if the project has changed.
+
+    Raises:
+        CompileError: With dbt's words.
+    """
+    manifest = target_path / "manifest.json"
+    if not manifest.exists() or manifest.stat().st_mtime < last_change():
+        _compile(target_path)
+        manifest.touch()  # dbt leaves the file alone when nothing in it changed.
+    return json.loads(manifest.read_text(encoding="utf-8"))
+
+
+def _compile(target_path: Path) -> None:
+    flags = ["--profiles-dir", str(Path(__file__).parent), "--target-path", str(target_path), "--no-use-colors"]
+    command = [EXECUTABLE, "--quiet", "compile", "--select", "resource_type:model", *flags]
+    run = subprocess.run(command, cwd=DBT_PROJECT_DIR, capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise CompileError(f"dbt cannot compile the project; mend what it says:\n{run.stdout}{run.stderr}".rstrip())

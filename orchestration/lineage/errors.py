@@ -1,0 +1,21 @@
+"""What can go wrong with the lineage of fields. Each message says what, where and how to mend it."""
+
+
+class LineageError(Exception):
+    """Any error of this package."""
+
+
+class UnknownFieldError(LineageError):
+    """A name that no field has."""
+
+
+class UnreadableSqlError(LineageError):
+    """A model's SQL whose columns could not be followed to where they come from."""
+
+
+class CompileError(LineageError):
+    """dbt could not compile the project."""
+
+
+class ChangesUnknownError(LineageError):
+    """git could not say what changed."""

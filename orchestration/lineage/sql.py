@@ -1,0 +1,203 @@
+"""The columns of a query, each with the fields of tables that it is made of. Reads SQL alone: no engine, no dbt.
+
+A column has values, which it is computed from, and conditions, which decide among values: what a `case` asks, what a
+window is parted and ordered by, what a joined row is found by. What only decides which rows there are (where, group by)
+counts for no column. OpenLineage's facet for column lineage calls the two direct and indirect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.scope import Scope, build_scope
+
+from orchestration.lineage.errors import UnreadableSqlError
+
+
+@dataclass(frozen=True, order=True)
+class TableField:
+    """A column of a table, or what lies inside it: `path` goes on with the members of structs."""
+
+    schema: str
+    table: str
+    path: tuple[str, ...]
+
+
+Fields = frozenset[TableField]
+
+
+@dataclass(frozen=True)
+class Origins:
+    """What a column is made of."""
+
+    values: Fields = frozenset()
+    conditions: Fields = frozenset()
+
+    def __or__(self, other: Origins) -> Origins:
+        return Origins(self.values | other.values, self.conditions | other.conditions)
+
+    def inside(self, member: str) -> Origins:
+        """The member of a struct that these are."""
+        return Origins(_inside(self.values, member), _inside(self.conditions, member))
+
+    def deciding(self) -> Origins:
+        """The same, where it only decides among values."""
+        return Origins(conditions=self.values | self.conditions)
+
+
+def _inside(fields: Fields, member: str) -> Fields:
+    return frozenset(TableField(field.schema, field.table, (*field.path, member)) for field in fields)
+
+
+_NOTHING = Origins()
+
+# Functions that give what their lambda returns. The others, such as list_filter, give elements of their array.
+_MAPPING = frozenset({"transform", "reduce", "list_transform", "list_apply", "array_transform", "list_reduce"})
+
+
+def column_sources(sql: str, tables: Mapping[tuple[str, str], Iterable[str]], dialect: str) -> dict[str, Origins]:
+    """The columns of a query, in order, with what they are made of.
+
+    Args:
+        sql: One query.
+        tables: The columns of the tables that it may read, by schema and name.
+        dialect: sqlglot's name of the SQL's dialect.
+
+    Raises:
+        UnreadableSqlError: If the query is no SQL, or names what the tables lack.
+    """
+    schema: dict[str, object] = {}
+    for (database, table), columns in tables.items():
+        # Types are not needed to tell a struct's member from a table's column.
+        schema.setdefault(database, {})[table] = dict.fromkeys(columns, "unknown")  # type: ignore[index]
+    try:
+        query = sqlglot.parse_one(sql, dialect=dialect)
+        for table in query.find_all(exp.Table):
+            table.set("catalog", None)  # The database differs by engine, schema and name do not.
+        root = build_scope(qualify(query, schema=schema, dialect=dialect, identify=False))
+    except SqlglotError as error:
+        raise UnreadableSqlError(str(error)) from error
+    if root is None:
+        raise UnreadableSqlError("it is no query")
+    resolver = _Resolver(root)
+    return {name: resolver.column(root, name) for name in _query(root).named_selects}
+
+
+class _Resolver:
+    """Follows columns through the scopes of one qualified query."""
+
+    def __init__(self, root: Scope) -> None:
+        self._scopes = {id(scope.expression): scope for scope in root.traverse()}
+        self._found: dict[tuple[int, str], Origins] = {}
+
+    def column(self, scope: Scope, name: str) -> Origins:
+        """What an output column of a scope is made of."""
+        key = (id(scope), name)
+        if key not in self._found:
+            self._found[key] = _NOTHING  # A recursive query comes back here.
+            self._found[key] = self._output(scope, name)
+        return self._found[key]
+
+    def _outputs(self, scope: Scope) -> Origins:
+        return _union(self.column(scope, name) for name in _query(scope).named_selects)
+
+    def _output(self, scope: Scope, name: str) -> Origins:
+        if isinstance(scope.expression, exp.UDTF):  # unnest(array) as t(column)
+            arguments = scope.expression.iter_expressions()
+            return _union(self._of(argument, scope.parent or scope, {}) for argument in arguments)
+        query = _query(scope)
+        if isinstance(query, exp.SetOperation):
+            position = query.named_selects.index(name)
+            branches = scope.set_operation_scopes
+            return _union(self.column(branch, _query(branch).named_selects[position]) for branch in branches)
+        selected = next((column for column in query.selects if column.alias_or_name == name), None)
+        if selected is None:
+            raise UnreadableSqlError(f"there is no column {name} in: {query.sql()[:200]}")
+        return self._of(selected, scope, {})
+
+    def _of(self, node: exp.Expr, scope: Scope, bound: Mapping[str, Origins]) -> Origins:
+        """What an expression is made of. `bound` holds what the parameters of the lambdas around it stand for."""
+        if isinstance(node, exp.Column):
+            return self._named(node, scope)
+        if isinstance(node, exp.Identifier):
+            return bound.get(node.name, _NOTHING)
+        if (member := _member(node)) is not None:
+            return self._of(node.this, scope, bound).inside(member)
+        if isinstance(node, exp.Query) and (inner := self._scopes.get(id(node.unnest()))) is not None:
+            return self._outputs(inner)
+        children = list(node.iter_expressions())
+        if any(isinstance(child, exp.Lambda) for child in children):
+            return self._of_lambdas(node, children, scope, bound)
+        found = ((child, self._of(child, scope, bound)) for child in children)
+        return _union(origins.deciding() if _decides(child) else origins for child, origins in found)
+
+    def _of_lambdas(
+        self, node: exp.Expr, children: list[exp.Expr], scope: Scope, bound: Mapping[str, Origins]
+    ) -> Origins:
+        array, *others = (child for child in children if not isinstance(child, exp.Lambda))
+        elements = self._of(array, scope, bound)
+        results = [self._of(other, scope, bound) for other in others]
+        for child in children:
+            if isinstance(child, exp.Lambda):
+                parameters = {parameter.name: elements for parameter in child.expressions}
+                results.append(self._of(child.this, scope, {**bound, **parameters}))
+        name = node.name if isinstance(node, exp.Anonymous) else node.key
+        return _union(results if name.lower() in _MAPPING else [elements, *results])
+
+    def _named(self, column: exp.Column, scope: Scope) -> Origins:
+        """What a column that is named in an expression is made of: that of a joined row, of what finds the row too."""
+        joins: list[exp.Join] = scope.expression.args.get("joins") or []
+        on = next((join.args.get("on") for join in joins if join.alias_or_name == column.table), None)
+        found_by = _union(self._read(other, scope) for other in on.find_all(exp.Column)) if on else _NOTHING
+        return self._read(column, scope) | found_by.deciding()
+
+    def _read(self, column: exp.Column, scope: Scope) -> Origins:
+        around: Scope | None = scope
+        while around is not None and column.table not in around.sources:
+            around = around.parent  # A correlated subquery names the tables around it.
+        source = around.sources[column.table] if around else None
+        if isinstance(source, Scope):
+            return self.column(source, column.name)
+        if isinstance(source, exp.Table):
+            return Origins(frozenset({TableField(source.db, source.name, (column.name,))}))
+        raise UnreadableSqlError(f"{column.sql()} leads to no table")
+
+
+def _decides(node: exp.Expr) -> bool:
+    """Whether a part of an expression only decides among the values of the others."""
+    match node.parent:
+        case exp.If() | exp.Case():  # The condition of a branch, what `case x when` compares.
+            return node.arg_key == "this"
+        case exp.Window():
+            return node.arg_key in ("partition_by", "order")
+        case exp.Filter():  # count(x) filter (where ...)
+            return node.arg_key == "expression"
+    return False
+
+
+def _query(scope: Scope) -> exp.Query:
+    query = scope.expression
+    if not isinstance(query, exp.Query):
+        raise UnreadableSqlError(f"this is no query: {query.sql()[:200]}")
+    return query
+
+
+def _union(origins: Iterable[Origins]) -> Origins:
+    return reduce(or_, origins, _NOTHING)
+
+
+def _member(node: exp.Expr) -> str | None:
+    """The name in `struct.name` and `struct['name']`; None for all else, an array's element too."""
+    match node:
+        case exp.Dot(expression=exp.Identifier() as name) | exp.StructExtract(expression=name):
+            return name.name
+        case exp.Bracket(expressions=[exp.Literal(is_string=True) as name]):
+            return name.name
+    return None
