@@ -12,6 +12,7 @@ import boto3
 import dagster as dg
 from botocore.config import Config
 from opensearchpy.exceptions import ConnectionError as NoAnswerError
+from pyiceberg.catalog import Catalog
 
 from ingestion.contract import Contract, KinesisSource
 from ingestion.landing import Landed, Reader, has_news, land
@@ -67,14 +68,18 @@ class Lander(dg.ConfigurableResource):
         return has_news(contract, reader(config, contract, max_bytes=1), _tables(config, contract))
 
 
-def _tables(config: Settings, contract: Contract) -> Tables:
-    catalog = glue_catalog(
+def open_catalog(config: Settings) -> Catalog:
+    """The Glue catalog."""
+    return glue_catalog(
         region=config.region,
         endpoint_url=config.aws_endpoint_url,
         access_key_id=config.aws_access_key_id,
         secret=config.aws_secret_access_key,
     )
-    return open_tables(catalog, contract, layout(config))
+
+
+def _tables(config: Settings, contract: Contract) -> Tables:
+    return open_tables(open_catalog(config), contract, layout(config))
 
 
 class DashboardDeployer(dg.ConfigurableResource):
