@@ -6,7 +6,7 @@ another lander has committed it. They stay on all the same: without them a commi
 files of the live snapshot. See docs/landing-protocol.md.
 
 This extends private API of pyiceberg (`_FastAppendFiles._validate_concurrency`): its version is pinned exactly, and
-tests/integration/ingestion/test_commit.py holds what is relied on.
+tests/integration/ingestion/test_landing.py holds what is relied on.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ POSITION_PROPERTY = "watershed.position"
 
 
 class _GuardedAppend(_FastAppendFiles):
-    """An append that is refused once the table's position is no longer the expected one."""
+    """An append that is refused once the table's position, or its partitioning, is no longer the expected one."""
 
     def __init__(self, *, expected: str | None, **arguments: Any) -> None:
         super().__init__(**arguments)
@@ -39,6 +39,7 @@ class _GuardedAppend(_FastAppendFiles):
         # pyiceberg calls this at each retry, after it has loaded the table anew.
         super()._validate_concurrency()
         check_position(self._transaction._table, self._expected)
+        _check_spec(self._transaction._table, self._added_data_files)
 
 
 def check_position(table: Table, expected: str | None) -> None:
@@ -50,15 +51,30 @@ def check_position(table: Table, expected: str | None) -> None:
         )
 
 
+def _check_spec(table: Table, files: Iterable[DataFile]) -> None:
+    """Raise PositionMoved if files were written for partitions that the table had before.
+
+    pyiceberg enters appended files into a manifest of the table's partition spec, whichever they were written by.
+    """
+    if any(file.spec_id != table.metadata.default_spec_id for file in files):
+        raise _Moved(f"{'.'.join(table.name())}: it is partitioned in another way now; the files are written anew")
+
+
 class _Moved(ValidationException, PositionMoved):
     """As a ValidationException it makes pyiceberg remove the manifests of the refused commit."""
 
 
 def write_files(table: Table, rows: pa.Table) -> list[DataFile]:
-    """Write rows as Parquet files of the table, by partition. They belong to no snapshot until they are committed."""
+    """Write rows as Parquet files of the table, by partition. They belong to no snapshot until they are committed.
+
+    Each carries the `spec_id` of the partition spec that it was written by: `commit` asks for it.
+    """
     if not len(rows):
         return []
-    return list(_dataframe_to_data_files(table.metadata, rows, table.io))
+    files = list(_dataframe_to_data_files(table.metadata, rows, table.io))
+    for file in files:
+        file.spec_id = table.metadata.default_spec_id
+    return files
 
 
 def commit(
@@ -76,10 +92,13 @@ def commit(
     alone is not refused when it is stale. `without` deletes rows in the same commit. `summary` goes into the
     snapshot's summary.
 
-    Raises PositionMoved if the position is not `expected_position`, now or by the time that the commit is applied:
-    nothing is committed then, and the files are nobody's.
+    Raises PositionMoved if the position is not `expected_position`, now or by the time that the commit is applied, or
+    if the table's partitions have changed since the files were written: nothing is committed then, and the files are
+    nobody's.
     """
+    files = list(files)
     check_position(table, expected_position)
+    _check_spec(table, files)
     try:
         with table.transaction() as transaction:
             if without is not None:

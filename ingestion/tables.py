@@ -8,7 +8,13 @@ from dataclasses import dataclass
 
 from pyiceberg.catalog import Catalog
 from pyiceberg.catalog.glue import GlueCatalog
-from pyiceberg.exceptions import NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.exceptions import (
+    CommitFailedException,
+    NoSuchTableError,
+    ResolveError,
+    TableAlreadyExistsError,
+    ValidationError,
+)
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 
@@ -17,6 +23,9 @@ from ingestion.errors import TableError
 from ingestion.schemas import iceberg_schema, landing_fields, partition_spec, quarantine_fields, quarantine_partitions
 
 logger = logging.getLogger(__name__)
+
+# How often a table that another process changes at the same moment is looked at again.
+_MOST_RACES = 5
 
 _PROPERTIES = {
     "format-version": "2",
@@ -63,7 +72,7 @@ def glue_catalog(
 
 
 def open_tables(catalog: Catalog, contract: Contract, layout: Layout) -> Tables:
-    """Open both tables; make what is missing, add columns that the contract has and a table lacks.
+    """Open both tables; make what is missing, bring columns and partitions to what the contract says.
 
     Raises TableError if a table's columns cannot become the contract's: a type that changed, a new required column.
     """
@@ -93,11 +102,21 @@ class _Definition:
 
 
 def _open(catalog: Catalog, contract: Contract, wanted: _Definition) -> Table:
-    try:
-        table = catalog.load_table(wanted.identifier)
-    except NoSuchTableError:
-        return _create(catalog, wanted)
-    return _evolve(table, contract, wanted.schema)
+    for _ in range(_MOST_RACES):
+        try:
+            table = catalog.load_table(wanted.identifier)
+        except NoSuchTableError:
+            return _create(catalog, wanted)
+        try:
+            _evolve(table, contract, wanted.schema)
+            _repartition(table, wanted.partitions)
+            return table
+        except CommitFailedException:
+            logger.info("%s: the table was changed at the same moment; looking again", contract.name)
+    raise TableError(
+        f"{contract.name}: the table {'.'.join(wanted.identifier)} changed {_MOST_RACES} times while it was brought to"
+        f" {contract.path}. Are landers at work with different versions of it? Let one version run."
+    )
 
 
 def _create(catalog: Catalog, wanted: _Definition) -> Table:
@@ -109,14 +128,37 @@ def _create(catalog: Catalog, wanted: _Definition) -> Table:
         return catalog.load_table(wanted.identifier)
 
 
-def _evolve(table: Table, contract: Contract, schema: Schema) -> Table:
-    """Add the columns that a changed contract has more, widen types that Iceberg can widen."""
+def _evolve(table: Table, contract: Contract, schema: Schema) -> None:
+    """Add the columns that a changed contract has more, widen types that Iceberg can widen.
+
+    A column that the contract has no longer stays, for the rows that have it. It must not be required any more: files
+    without it could be written, but never read.
+    """
+    gone = [field.name for field in table.schema().fields if field.name not in schema.column_names and field.required]
     try:
         with table.update_schema() as update:
             update.union_by_name(schema)
-    except ValueError as error:
+            for name in gone:
+                update.make_column_optional(name)
+    except (ValueError, ValidationError, ResolveError) as error:
         raise TableError(
             f"{contract.name}: the table {'.'.join(table.name())} cannot take the columns of {contract.path}: {error}."
             " Iceberg adds optional columns and widens numbers; for anything else give the field a new name."
         ) from error
-    return table
+
+
+def _repartition(table: Table, partitions: Sequence[Partition]) -> None:
+    """Partition what comes as a changed contract says. Files that are there keep the partitions that they have."""
+    current, wanted = table.spec(), partition_spec(table.schema(), partitions)
+    if current.compatible_with(wanted):
+        return
+    logger.warning("%s: partitioned by %s from now on, not by %s", ".".join(table.name()), wanted, current)
+    kept = {(field.source_id, field.transform) for field in current.fields}
+    kept &= {(field.source_id, field.transform) for field in wanted.fields}
+    with table.update_spec() as update:
+        for field in current.fields:
+            if (field.source_id, field.transform) not in kept:
+                update.remove_field(field.name)
+        for field in wanted.fields:
+            if (field.source_id, field.transform) not in kept:
+                update.add_field(table.schema().find_column_name(field.source_id), field.transform, field.name)  # pyright: ignore[reportArgumentType]

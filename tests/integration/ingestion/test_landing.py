@@ -10,13 +10,12 @@ import pytest
 from pyiceberg.table import Table
 
 import ingestion.commit
-import ingestion.contract
 import ingestion.landing
 from ingestion.contract import Contract
 from ingestion.errors import PositionMoved
 from ingestion.landing import land
 from ingestion.state import QuarantineState
-from tests.integration.ingestion.conftest import Lake, MakeContract, Source, compact, new_catalog
+from tests.integration.ingestion.conftest import Lake, Source, compact, new_catalog
 
 GOOD, BAD = 1, 500  # BAD breaks the strict contract and holds the lenient one.
 MIXED = [GOOD, BAD, GOOD, GOOD]
@@ -260,17 +259,3 @@ def test_landers_that_are_always_slower_give_up_with_a_reason(
     monkeypatch.setattr(ingestion.landing, "commit", moved)
     with pytest.raises(PositionMoved, match="the position moved"):
         land(strict, Source([GOOD]), lake.tables(strict))
-
-
-def test_a_contract_with_one_more_field_adds_a_column(lake: Lake, make_contract: MakeContract) -> None:
-    old = make_contract()
-    land(old, Source([GOOD]), lake.tables(old))
-    text = old.path.read_text().replace(
-        "slaProperties:",
-        "      - {name: unit, description: Unit., logicalType: string, physicalType: varchar(8)}\nslaProperties:",
-    )
-    old.path.write_text(text)
-    new = ingestion.contract.load_contract(old.path)
-    land(new, Source([GOOD, GOOD]), lake.tables(new))
-    assert lake.rows(new) == [0, 1]
-    assert "unit" in lake.tables(new).landing.schema().column_names
