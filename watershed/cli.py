@@ -6,11 +6,11 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from orchestration.settings import CONTRACTS_DIR, DBT_PROJECT_DIR, Environment, Settings, settings
 
@@ -29,10 +29,11 @@ def _spoken() -> Iterator[None]:
     """Errors that say how to mend them are shown as one paragraph, not as a stack trace."""
     from infra.local.errors import LocalServicesError
     from ingestion.errors import IngestionError
+    from orchestration.lineage.errors import LineageError
 
     try:
         yield
-    except (LocalServicesError, IngestionError) as error:
+    except (LocalServicesError, IngestionError, LineageError) as error:
         errors.print(f"[red]{type(error).__name__}[/]: {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error
 
@@ -70,7 +71,7 @@ def up() -> None:
         provision(_local(), load_contracts(CONTRACTS_DIR).values())
     if found.cleared:
         console.print(found.cleared)
-    _print_status()
+    status()
 
 
 @app.command()
@@ -85,18 +86,11 @@ def down() -> None:
 
 @app.command()
 def status() -> None:
-    """Show the local services: what runs where, what does not and why, and what waits to be built."""
-    _print_status()
+    """Show the local services, what runs where and what does not and why; and what each contract has landed."""
+    from watershed.status import print_status
 
-
-def _print_status() -> None:
-    from infra.local import state
-
-    table = Table("service", "state", "url", "pid", "log", box=None, pad_edge=False)
-    for engine in state.status(_local()):
-        detail = engine.detail or str(engine.log or "")
-        table.add_row(engine.name, engine.state, engine.url, str(engine.pid or ""), detail)
-    console.print(table)
+    with _spoken():
+        print_status(_local(), console)
 
 
 @app.command()
@@ -187,3 +181,31 @@ def sql(query: Annotated[str | None, typer.Argument(help="One statement. Without
     with _spoken():
         good = one(_local(), console, query) if query else shell(_local(), console)
     raise typer.Exit(0 if good else 1)
+
+
+@app.command()
+def lineage(
+    field: Annotated[
+        str | None, typer.Argument(help="ASSET.FIELD, such as landing/flight_events.flight.carrier.", metavar="FIELD")
+    ] = None,
+    up: Annotated[bool, typer.Option("--up", help="Only what the field is made of.")] = False,
+    down: Annotated[bool, typer.Option("--down", help="Only what is made of the field.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write the whole graph as a page that needs no network.")] = None,
+    changed: Annotated[
+        str | None, typer.Option(metavar="BASE", help="What the files reach that differ from this git commit.")
+    ] = None,
+) -> None:
+    """Follow a field from where it comes in to the visuals and search indexes that show it. Needs no server."""
+    from watershed.lineage import print_changed, print_field, read_graph, write_page
+
+    if not (field or html or changed):
+        errors.print("Name a field, or give --html or --changed.")
+        raise typer.Exit(2)
+    with _spoken():
+        graph = read_graph()
+        if field:
+            print_field(console, graph, field, up=up or not down, down=down or not up)
+        if html:
+            write_page(console, graph, html)
+        if changed:
+            print_changed(console, graph, changed)

@@ -12,11 +12,13 @@ from ingestion.schemas import landing_fields
 from orchestration.dbt import node_key
 from orchestration.keys import landing_key, source_key
 from orchestration.lineage.compiled import DIALECT
-from orchestration.lineage.errors import UnreadableSqlError
+from orchestration.lineage.errors import UnreadableSqlError, UnservableError
 from orchestration.lineage.graph import Asset, AssetKind, Draft, Field, FieldId, FieldKind, Graph
 from orchestration.lineage.serving import add_dashboard, add_index
 from orchestration.lineage.sql import Fields, column_sources
 from orchestration.settings import DBT_PROJECT_DIR, PROJECT_ROOT
+from serving.opensearch.spec import IndexSpecError
+from serving.quicksight import QuickSightError
 
 Node = Mapping[str, Any]
 
@@ -29,17 +31,20 @@ def field_graph(contracts: Iterable[Contract], manifest: Node) -> Graph:
         manifest: dbt's, with compiled SQL (`compiled_manifest`).
 
     Raises:
-        LineageError: If a model's SQL cannot be followed, or something is made of a field that does not exist.
-        DefinitionError, IndexSpecError: If an exposure cannot be served as it says.
+        LineageError: If a model's SQL cannot be followed, an exposure cannot be served as it says, or something is
+            made of a field that does not exist.
     """
     draft = Draft()
     for contract in contracts:
         _add_contract(draft, contract)
     _add_models(draft, manifest)
     for exposure in manifest["exposures"].values():
-        files = {_dbt_file(exposure["original_file_path"])}
-        add_dashboard(draft, manifest, exposure, files)
-        add_index(draft, manifest, exposure, files)
+        file = _dbt_file(exposure["original_file_path"])
+        try:
+            add_dashboard(draft, manifest, exposure, {file})
+            add_index(draft, manifest, exposure, {file})
+        except (QuickSightError, IndexSpecError) as error:
+            raise UnservableError(f"{file}: {error}") from error
     return draft.graph()
 
 

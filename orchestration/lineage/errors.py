@@ -9,6 +9,10 @@ class UnknownFieldError(LineageError):
     """A name that no field has."""
 
 
+class UnservableError(LineageError):
+    """An exposure that cannot be served as it says."""
+
+
 class UnreadableSqlError(LineageError):
     """A model's SQL whose columns could not be followed to where they come from."""
 
