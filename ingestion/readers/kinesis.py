@@ -1,7 +1,9 @@
 """Reads a Kinesis stream: all shards, from a position up to the tip, a bounded number of bytes at a time.
 
-The position is `{"shards": {shard id: last sequence number read}, "ended": [ids of closed shards read to their end]}`.
-A closed shard stays in `ended` for as long as the stream still lists it; without that it would be read again.
+The position is `{"stream": which, "shards": {shard id: last sequence number read}, "ended": [shard id, ...]}`. A closed
+shard that was read to its end stays in `ended` for as long as the stream still lists it; without that it would be read
+again. `stream` is there because every stream calls its shards alike: the position of a stream that was deleted and made
+anew says nothing of the new one, and its `ended` shards would never be read.
 
 A batch ends on a whole Kinesis record, so the position needs no sub-sequence number; provenance has it.
 """
@@ -99,7 +101,8 @@ class KinesisReader:
         Raises SourceError if the stream does not exist or throttling does not end.
         """
         started = datetime.now(UTC)
-        shards = self._open(position or {})
+        stream = self._identity()
+        shards = self._open(self._own(position or {}, stream))
         ended = {shard.shard_id for shard in shards if shard.ended}
         with ThreadPoolExecutor(_SHARDS_AT_ONCE, thread_name_prefix="shard") as pool:
             buffer = _Buffer()
@@ -110,12 +113,12 @@ class KinesisReader:
                         buffer.add(shard.shard_id, record)
                     moved = moved or bool(records)
                 if buffer.nbytes >= self._max_bytes:
-                    yield self._batch(buffer, shards)
+                    yield self._batch(buffer, shards, stream)
                     buffer, moved, ended = _Buffer(), False, {s.shard_id for s in shards if s.ended}
             if moved or {s.shard_id for s in shards if s.ended} != ended:
-                yield self._batch(buffer, shards)
+                yield self._batch(buffer, shards, stream)
 
-    def _batch(self, buffer: _Buffer, shards: Sequence[_Shard]) -> Batch:
+    def _batch(self, buffer: _Buffer, shards: Sequence[_Shard], stream: str) -> Batch:
         count = len(buffer.payload)
         columns = [
             pa.repeat(pa.scalar(self._stream), count),
@@ -126,6 +129,7 @@ class KinesisReader:
         ]
         provenance = pa.table(columns, schema=arrow_schema(provenance_fields(self._contract)))
         position = {
+            "stream": stream,
             "shards": {s.shard_id: s.sequence_number for s in shards if s.sequence_number and not s.ended},
             "ended": sorted(s.shard_id for s in shards if s.ended),
         }
@@ -141,15 +145,35 @@ class KinesisReader:
             for shard_id in self._shard_ids()
         ]
 
-    def _shard_ids(self) -> list[str]:
-        paginator = self._client.get_paginator("list_shards")
+    def _identity(self) -> str:
+        """The stream's name and when it was made: what tells it from another of that name."""
         try:
-            pages = self._retrying()(lambda: list(paginator.paginate(StreamName=self._stream)))
+            answer = self._retrying()(self._client.describe_stream_summary, StreamName=self._stream)
         except self._client.exceptions.ResourceNotFoundException as error:
             raise SourceError(
                 f"{self._contract.name}: there is no Kinesis stream {self._stream!r}. Create it (`terraform apply`;"
                 f" locally `watershed up`), or mend the contract's stream in {self._contract.path}."
             ) from error
+        created = answer["StreamDescriptionSummary"]["StreamCreationTimestamp"]
+        return f"{self._stream} of {created.astimezone(UTC).isoformat(timespec='seconds')}"
+
+    def _own(self, position: Position, stream: str) -> Position:
+        """The position, unless it is another stream's."""
+        before = position.get("stream", stream)
+        if before == stream:
+            return position
+        logger.warning(
+            "%s: landed up to now from %s, from now on from %s: it is read from its oldest record on. What was not read"
+            " of the other is not read any more.",
+            self._contract.name,
+            before,
+            stream,
+        )
+        return {}
+
+    def _shard_ids(self) -> list[str]:
+        paginator = self._client.get_paginator("list_shards")
+        pages = self._retrying()(lambda: list(paginator.paginate(StreamName=self._stream)))
         return [shard["ShardId"] for page in pages for shard in page["Shards"]]
 
     def _iterator(self, shard_id: str, sequence_number: str | None) -> str:

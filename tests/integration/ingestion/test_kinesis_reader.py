@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -315,6 +316,27 @@ def test_a_shard_that_the_stream_no_longer_lists_is_dropped_from_the_position(st
     assert reading.numbers == [1]
     assert reading.position["ended"] == []
     assert list(reading.position["shards"]) == stream.shards()
+
+
+def test_a_stream_that_was_made_anew_is_read_from_its_start(
+    stream_of: MakeStream, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its shards are called as those of the old one, of which one has ended: it would never be read."""
+    old = stream_of()
+    old.put(1)
+    old.split()
+    before = old.read().position
+    assert before["ended"] == [old.shards()[0]]
+    old.client.delete_stream(StreamName=old.name)
+    time.sleep(1.1)  # AWS tells of a stream when it was made to the second
+    new = stream_of()
+    new.put(2, 3)
+    reading = new.read(before)
+    assert reading.numbers == [2, 3]
+    assert reading.position["ended"] == []
+    assert reading.position["stream"] != before["stream"]
+    assert "is read from its oldest record on" in caplog.text
+    assert new.read(reading.position).batches == []
 
 
 @dataclass
