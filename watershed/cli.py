@@ -30,10 +30,12 @@ def _spoken() -> Iterator[None]:
     from infra.local.errors import LocalServicesError
     from ingestion.errors import IngestionError
     from orchestration.lineage.errors import LineageError
+    from serving.quicksight.errors import QuickSightError
+    from serving.rows.source import RowsError
 
     try:
         yield
-    except (LocalServicesError, IngestionError, LineageError) as error:
+    except (LocalServicesError, IngestionError, LineageError, QuickSightError, RowsError) as error:
         errors.print(f"[red]{type(error).__name__}[/]: {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error
 
@@ -209,3 +211,26 @@ def lineage(
             write_page(console, graph, html)
         if changed:
             print_changed(console, graph, changed)
+
+
+@app.command()
+def preview(
+    dashboard: Annotated[str | None, typer.Argument(help="Its exposure's name. Without it, each dashboard.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to write; without it, into the local state.")
+    ] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A parameter's value in place of its default one.")
+    ] = None,
+    open_page: Annotated[bool, typer.Option("--open", help="Show the page in a browser.")] = False,
+) -> None:
+    """Draw dashboards from the local models, as QuickSight would: a page that needs no network, a picture a sheet."""
+    from watershed.preview import read_parameters, run
+
+    _refresh_manifests()
+    with _spoken():
+        found = _local()
+        pages = run(found, console, dashboard, out or found.state_dir / "preview", read_parameters(parameter or []))
+    if open_page:
+        for page in pages:
+            typer.launch(page.resolve().as_uri())
