@@ -319,8 +319,13 @@ def _parquet_rows(file: IO[bytes]) -> Iterator[list[bytes]]:
             raise _Misshapen("it names a column twice")
         for batch in parquet.iter_batches(_PARQUET_ROWS):
             yield [json.dumps(row, default=_as_text, ensure_ascii=False).encode() for row in batch.to_pylist()]
+    except MemoryError:
+        raise  # Arrow's is an ArrowException too, and says nothing of the file
     except (pa.ArrowException, OSError) as error:
         raise _Misshapen(f"not a whole Parquet file: {error}") from error
+    except (OverflowError, ValueError, LookupError) as error:
+        # Python has no such value: a year above 9999, a time zone that nobody knows.
+        raise _Misshapen(f"a value that cannot be read: {error}") from error
 
 
 def _as_text(value: object) -> str:

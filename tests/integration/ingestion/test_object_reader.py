@@ -119,6 +119,13 @@ def parquet_of(*ids: int, **options: Any) -> bytes:
     return file.getvalue()
 
 
+def parquet_with(values: pa.Array) -> bytes:
+    """A file of one more column than the contract knows."""
+    file = io.BytesIO()
+    pq.write_table(pa.table({"id": range(len(values)), "more": values}), file)
+    return file.getvalue()
+
+
 WRITERS: dict[str, Callable[..., bytes]] = {"csv": csv_of, "json": json_of, "parquet": parquet_of}
 
 
@@ -206,6 +213,8 @@ BROKEN: list[tuple[str, bytes, list[int], str]] = [
     ("parquet", b"PAR1 and nothing more", [], "not a whole Parquet file"),
     ("parquet", parquet_of(1, 2)[:-20], [], "not a whole Parquet file"),
     ("parquet", b"", [], "not a whole Parquet file"),
+    ("parquet", parquet_with(pa.array([10_000_000], pa.date32())), [], "date value out of range"),
+    ("parquet", parquet_with(pa.array([0], pa.timestamp("us", "Nowhere/Else"))), [], "Nowhere/Else"),
 ]
 
 
