@@ -22,4 +22,4 @@ class PositionMoved(IngestionError):
 
 
 class ReconciliationError(IngestionError):
-    """Rows and rejects do not add up to the records that were read. Nothing was committed."""
+    """Rows and rejects do not add up to the records that were read. The message says whether they are committed."""

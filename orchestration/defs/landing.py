@@ -6,10 +6,11 @@ from typing import Any
 
 import dagster as dg
 from botocore.exceptions import BotoCoreError, ClientError
+from pyiceberg.exceptions import CommitFailedException
 
 from ingestion.contract import Contract, Field, KinesisSource, load_contracts
 from ingestion.dbt_source import sql_type
-from ingestion.errors import IngestionError
+from ingestion.errors import IngestionError, PositionMoved
 from ingestion.landing import Landed
 from ingestion.schemas import landing_fields
 from orchestration.keys import landing_key, source_key
@@ -21,6 +22,8 @@ RECONCILIATION, QUARANTINE_LIMIT, FRESHNESS = "reconciliation", "quarantine_limi
 # A landing that AWS throttled or cut off is simply run again: it goes on where the last commit ended.
 _RETRIES = 3
 _FIRST_WAIT_SECONDS = 15
+# OSError is what Arrow's file system, which writes the data files, says of S3.
+_PASSING = (ClientError, BotoCoreError, OSError, CommitFailedException, PositionMoved)
 
 
 @dg.definitions
@@ -84,18 +87,20 @@ def landing_asset(contract: Contract) -> dg.AssetsDefinition:
 
     @dg.multi_asset(name=f"land_{contract.name}", specs=[spec], check_specs=checks)
     def land_contract(context: dg.AssetExecutionContext, lander: Lander) -> Iterator[Any]:
+        committed = Landed(contract.name)
+
         def report(landed: Landed) -> None:
+            nonlocal committed
+            committed = landed
             context.log.info(f"{landed.rows} rows, {landed.rejects} rejects in {landed.commits} commits so far")
 
         try:
             landed = lander.land(contract, report)
-        except IngestionError as error:
-            # A second try would end the same way.
-            raise dg.Failure(str(error), allow_retries=False) from error
-        except (ClientError, BotoCoreError) as error:
-            context.log.warning(f"AWS refused or did not answer: {error}")
-            wait = _FIRST_WAIT_SECONDS * 2**context.retry_number
-            raise dg.RetryRequested(max_retries=_RETRIES, seconds_to_wait=wait) from error
+        except Exception as error:
+            # What was committed before has landed: another try would not see it, and nothing downstream be rebuilt.
+            if not committed.nothing:
+                yield dg.MaterializeResult(key, metadata=_metadata(committed))
+            raise _failure(context, error) from error
         if landed.nothing:
             context.log.info(f"{contract.name}: nothing new; nothing is materialized")
         else:
@@ -103,6 +108,16 @@ def landing_asset(contract: Contract) -> dg.AssetsDefinition:
         yield from _check_results(contract, landed, _newest_arrival(context, key, landed))
 
     return land_contract
+
+
+def _failure(context: dg.AssetExecutionContext, error: Exception) -> Exception:
+    """What to raise for an error of a landing: whether it is worth another try."""
+    if isinstance(error, IngestionError) and not isinstance(error, PositionMoved):
+        return dg.Failure(str(error), allow_retries=False)  # a second try would end the same way
+    if isinstance(error, _PASSING):
+        context.log.warning(f"AWS refused or did not answer, or others were faster: {error}")
+        return dg.RetryRequested(max_retries=_RETRIES, seconds_to_wait=_FIRST_WAIT_SECONDS * 2**context.retry_number)
+    return error
 
 
 def _metadata(landed: Landed) -> dict[str, Any]:

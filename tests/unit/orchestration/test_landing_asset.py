@@ -9,10 +9,11 @@ from typing import Any
 import dagster as dg
 import pytest
 from botocore.exceptions import ClientError
+from pyiceberg.exceptions import CommitFailedException
 
 import orchestration.defs.landing
 from ingestion.contract import Contract, load_contract
-from ingestion.errors import SourceError
+from ingestion.errors import PositionMoved, SourceError
 from ingestion.landing import Landed
 from orchestration.defs.landing import landing_asset
 from orchestration.platform import Lander
@@ -22,12 +23,18 @@ CONTRACT = load_contract(CONTRACTS_DIR / "airlines.yaml")
 THROTTLED = ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, "GetTable")
 
 
-def materialize(*outcomes: Landed | Exception) -> dg.ExecuteInProcessResult:
-    """Materialize the asset with a lander that returns, or raises, one outcome a call."""
+def materialize(*outcomes: Landed | Exception, first: Landed | None = None) -> dg.ExecuteInProcessResult:
+    """Materialize the asset with a lander that returns, or raises, one outcome a call.
+
+    `first` is what the first call commits before that.
+    """
     left = list(outcomes)
+    commits = [first] if first else []
 
     class Scripted(Lander):
         def land(self, contract: Contract, progress: Callable[[Landed], None]) -> Landed:
+            if commits:
+                progress(commits.pop())
             outcome = left.pop(0)
             if isinstance(outcome, Exception):
                 raise outcome
@@ -51,6 +58,35 @@ def test_throttling_is_tried_again_with_back_off(monkeypatch: pytest.MonkeyPatch
     result = materialize(THROTTLED, THROTTLED, landed(records=2, rows=2))
     assert result.success
     assert len(result.get_asset_materialization_events()) == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("AWS Error SLOW_DOWN during PutObject operation"),
+        CommitFailedException("Glue detected concurrent update"),
+        PositionMoved("another lander committed first"),
+    ],
+)
+def test_what_passes_is_tried_again(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orchestration.defs.landing, "_FIRST_WAIT_SECONDS", 0)
+    assert materialize(error, landed(records=2, rows=2)).success
+
+
+@pytest.mark.parametrize(
+    ("after", "materialized"),
+    [(Landed("airlines"), [3]), (landed(records=2, rows=2), [3, 2]), (SourceError("the bucket is gone"), [3])],
+    ids=["then-nothing", "then-the-rest", "then-an-error"],
+)
+def test_what_was_committed_before_an_error_is_materialized(
+    after: Landed | Exception, materialized: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next try finds nothing new: without this nothing downstream would be rebuilt."""
+    monkeypatch.setattr(orchestration.defs.landing, "_FIRST_WAIT_SECONDS", 0)
+    result = materialize(THROTTLED, after, first=landed(records=3, rows=3))
+    events = result.get_asset_materialization_events()
+    assert [event.materialization.metadata["dagster/row_count"].value for event in events] == materialized
+    assert result.success == isinstance(after, Landed)
 
 
 def test_throttling_that_does_not_end_fails_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
