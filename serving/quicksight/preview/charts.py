@@ -55,7 +55,10 @@ def chart(kind: str, numbers: Numbers, configuration: Node) -> Spec:
         numbers: The numbers behind it.
         configuration: Its ChartConfiguration in the service model.
     """
-    return alt.layer(*_KINDS[kind](numbers, configuration)).configure(**_CONFIG).to_dict()
+    spec = alt.layer(*_KINDS[kind](numbers, configuration)).configure(**_CONFIG).to_dict()
+    # Vega leaves no room for a text beside the longest bar.
+    has_labels = kind == "BarChart" and _has_labels(configuration) and not _is_vertical(configuration)
+    return {**spec, "padding": {"left": 5, "top": 5, "bottom": 5, "right": 44}} if has_labels else spec
 
 
 def _line(numbers: Numbers, configuration: Node) -> list[alt.Chart]:
@@ -85,7 +88,7 @@ def _line(numbers: Numbers, configuration: Node) -> list[alt.Chart]:
 
 def _bar(numbers: Numbers, configuration: Node) -> list[alt.Chart]:
     series = _series(numbers)
-    is_vertical = configuration.get("Orientation", "HORIZONTAL") == "VERTICAL"
+    is_vertical = _is_vertical(configuration)
     arrangement = configuration.get("BarsArrangement", "CLUSTERED")
     labels = _category_axis(numbers.query.fields[0], configuration.get("CategoryLabelOptions", {}), is_vertical)
     bands = alt.Scale(paddingInner=0.3, paddingOuter=0.15)
@@ -136,7 +139,7 @@ def _heat_map(numbers: Numbers, configuration: Node) -> list[alt.Chart]:
             alt.Tooltip("text:N", title=value.label),
         ],
     )
-    if configuration.get("DataLabels", {}).get("Visibility") != "VISIBLE":
+    if not _has_labels(configuration):
         return [cells]
     # White where the shade is dark: in the upper part of the range.
     known = [float(v) for *_, v in numbers.rows if isinstance(v, int | float | Decimal)] or [0.0]
@@ -206,10 +209,18 @@ def _tooltip(numbers: Numbers, series: list[str]) -> list[alt.Tooltip]:
 
 def _labels(base: alt.Chart, encoding: Mapping[str, Any], configuration: Node, **shift: Any) -> list[alt.Chart]:
     """The values beside their marks, if the definition wants them."""
-    if configuration.get("DataLabels", {}).get("Visibility") != "VISIBLE":
+    if not _has_labels(configuration):
         return []
     placed = {channel: encoding[channel] for channel in ("x", "y", "xOffset", "yOffset") if channel in encoding}
     return [base.mark_text(color=INK, fontSize=12, **shift).encode(**placed, detail="series:N", text="text:N")]
+
+
+def _has_labels(configuration: Node) -> bool:
+    return configuration.get("DataLabels", {}).get("Visibility") == "VISIBLE"
+
+
+def _is_vertical(configuration: Node) -> bool:
+    return configuration.get("Orientation", "HORIZONTAL") == "VERTICAL"
 
 
 def _axis_title(field: Field, options: Node) -> str | None:

@@ -52,6 +52,7 @@ section h2 {{ font-size: 17px; margin: 14px 6px 8px; }}
 table {{ border-collapse: collapse; width: 100%; font-size: 13px; font-variant-numeric: tabular-nums; }}
 th {{ position: sticky; top: 0; background: {BACKGROUND}; color: {AXIS}; font-weight: 600; }}
 th, td {{ padding: 5px 10px; border-bottom: 1px solid {GRID}; }}
+td {{ white-space: nowrap; }}
 .left {{ text-align: left; }} .right {{ text-align: right; }} .center {{ text-align: center; }}
 tr.total td {{ font-weight: 600; border-top: 2px solid {BORDER}; }}
 .missing {{ height: 100%; display: flex; flex-direction: column; justify-content: center; align-items: center;
