@@ -58,7 +58,7 @@ def manifest_path(layer: Layer) -> Path:
     path = project(layer).manifest_path
     if not path.exists():
         raise dg.DagsterInvariantViolationError(
-            f"There is no dbt manifest at {path.relative_to(PROJECT_ROOT)}. Run `make setup`, or `watershed manifests`."
+            f"There is no dbt manifest at {path.relative_to(PROJECT_ROOT)}. Run `make setup`, or `watershed prepare`."
         )
     return path
 

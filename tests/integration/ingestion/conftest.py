@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -133,7 +133,7 @@ class Source:
     amounts: list[int] = field(default_factory=list)
     size: int = 4
 
-    def batches(self, position: Position | None, landed: object = None) -> Iterator[Batch]:
+    def batches(self, position: Position | None, landed: object = None) -> Generator[Batch, None, None]:
         """What a reader yields."""
         start = position["shards"]["shard-0"] if position else 0
         until = len(self.amounts)

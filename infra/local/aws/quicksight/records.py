@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from infra.local.aws.quicksight.refusals import Answer, Request, invalid, refuse
 
-SETTLE = timedelta(seconds=0.2)  # How long something stays in progress.
+SETTLE = timedelta(
+    seconds=0.4
+)  # How long something stays in progress: longer than a call takes, on a busy machine too.
 
 
 @dataclass
