@@ -180,7 +180,7 @@ def test_a_data_source_is_in_progress_first_and_hides_its_credentials(
     assert created["CreationStatus"] == "CREATION_IN_PROGRESS"
     with pytest.raises(client.exceptions.ConflictException):
         client.update_data_source(**account, DataSourceId=name, Name="too early")
-    time.sleep(0.3)
+    time.sleep(0.6)
     described = client.describe_data_source(**account, DataSourceId=name)["DataSource"]
     assert described["Status"] == "CREATION_SUCCESSFUL"
     assert described["SecretArn"] == secret
@@ -251,7 +251,7 @@ def test_an_ingestion_runs_then_completes_and_counts_no_rows(
     assert started["IngestionStatus"] == "INITIALIZED"
     with pytest.raises(client.exceptions.ResourceExistsException):
         client.create_ingestion(**account, DataSetId=name, IngestionId="mine")
-    time.sleep(0.3)
+    time.sleep(0.6)
     ingestion = client.describe_ingestion(**account, DataSetId=name, IngestionId="mine")["Ingestion"]
     assert (ingestion["IngestionStatus"], ingestion["RequestType"]) == ("COMPLETED", "FULL_REFRESH")
     assert "RowInfo" not in ingestion
