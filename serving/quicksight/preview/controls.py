@@ -73,7 +73,10 @@ def _end_text(bound: Node, parameters: Values) -> str:
     if "RollingDate" in bound:
         return bound["RollingDate"]["Expression"]
     value = bound.get("StaticValue")
-    return "" if value is None else _value_text(value)
+    if value is None:
+        return ""
+    # The only static ends that are no numbers are points in time, also where they are written as text.
+    return _value_text(value if isinstance(value, int | float) else as_datetime(value))
 
 
 def _value_text(value: Value | tuple[Value, ...]) -> str:
