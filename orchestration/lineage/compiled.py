@@ -30,8 +30,8 @@ def compiled_manifest(target_path: Path = TARGET_PATH) -> dict[str, Any]:
 
 
 def _compile(target_path: Path) -> None:
-    flags = ["--profiles-dir", str(Path(__file__).parent), "--target-path", str(target_path), "--no-use-colors"]
-    command = [EXECUTABLE, "--quiet", "compile", "--select", "resource_type:model", *flags]
+    target = ["--profiles-dir", str(Path(__file__).parent), "--target", "memory", "--target-path", str(target_path)]
+    command = [EXECUTABLE, "--quiet", "--no-use-colors", "compile", "--select", "resource_type:model", *target]
     run = subprocess.run(command, cwd=DBT_PROJECT_DIR, capture_output=True, text=True, check=False)
     if run.returncode:
         raise CompileError(f"dbt cannot compile the project; mend what it says:\n{run.stdout}{run.stderr}".rstrip())

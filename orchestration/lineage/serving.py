@@ -21,6 +21,7 @@ from serving.quicksight.definition import (
     references,
     visual_data_sets,
 )
+from serving.quicksight.validation import definition_problems
 
 Node = Mapping[str, Any]
 
@@ -30,14 +31,20 @@ def add_dashboard(draft: Draft, manifest: Node, exposure: Node, files: Iterable[
 
     A visual is a field of the dashboard, called by its id; so is a filter, `filter.<id>`. A data set holds the columns
     of its model and the calculated fields over them.
+
+    Raises:
+        DefinitionError: If the definition names what its models lack.
     """
     if exposures.served_by(exposure, "quicksight") is None:
         return
     path = exposures.definition_path(exposure)
     definition = quicksight.load_definition(path)
+    models = {model["name"]: model for model in models_of(manifest, exposure)}
+    relations = {name: exposures.relation(model) for name, model in models.items()}
+    if problems := definition_problems(definition, relations):
+        raise quicksight.DefinitionError(str(path), problems)
     all_files = frozenset({*files, str(path.relative_to(PROJECT_ROOT))})
     dashboard = f"quicksight/{exposure['name']}"
-    models = {model["name"]: model for model in models_of(manifest, exposure)}
     for name in declared_data_sets(definition):
         _add_data_set(draft, models[name], f"{dashboard}/{name}", all_files)
     _add_calculated_fields(draft, dashboard, definition)

@@ -164,7 +164,8 @@ class _Resolver:
             around = around.parent  # A correlated subquery names the tables around it.
         source = around.sources[column.table] if around else None
         if isinstance(source, Scope):
-            return self.column(source, column.name)
+            # A recursive query sees itself as a scope of its own over its first branch, without sources.
+            return self.column(self._scopes.get(id(source.expression), source), column.name)
         if isinstance(source, exp.Table):
             return Origins(frozenset({TableField(source.db, source.name, (column.name,))}))
         raise UnreadableSqlError(f"{column.sql()} leads to no table")
