@@ -18,7 +18,9 @@ def condition(cadence: str) -> dg.AutomationCondition:
     """The condition of a cadence. Raises a CheckError for what is neither `on_change` nor a cron expression."""
     if cadence == ON_CHANGE:
         return (_changed() & _settled()).with_label(ON_CHANGE)
-    return (_changed() & Condition.cron_tick_passed(cadence, TIMEZONE) & _settled()).with_label(f"at {cadence}")
+    # A time counts until it was served: at the very moment what the asset reads may be in the making.
+    due = (_changed() & Condition.cron_tick_passed(cadence, TIMEZONE)).since_last_handled()
+    return (due & _settled()).with_label(f"at {cadence}")
 
 
 def _changed() -> dg.AutomationCondition:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -61,6 +62,18 @@ class Graph:
             dg.materialize(self.assets, instance=self.instance, selection=due)
         return {key.to_user_string() for key in due}
 
+    @contextmanager
+    def building(self, name: str) -> Iterator[None]:
+        """Somebody builds an asset meanwhile."""
+        job = dg.Definitions(assets=self.assets, jobs=[dg.define_asset_job("by_hand", [name])])
+        run = self.instance.create_run_for_job(
+            job.resolve_job_def("by_hand"), asset_selection=frozenset({dg.AssetKey(name)})
+        )
+        started = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, "by_hand")
+        self.instance.report_dagster_event(started, run.run_id)
+        yield
+        self.instance.report_run_failed(run)
+
     def land(self, *, something: bool = True) -> None:
         self.lands = something
         dg.materialize(self.assets, instance=self.instance, selection=["landing"])
@@ -111,6 +124,18 @@ def test_a_change_that_comes_right_after_the_time_waits_for_the_next(graph: Grap
     graph.land()
     assert graph.requested(12, 5) == {"model"}
     assert graph.requested(12, 6) == set()
+
+
+def test_a_mart_that_cannot_be_built_at_its_time_is_built_as_soon_as_it_can(graph: Graph) -> None:
+    """Else a model that is built again and again, and so at noon, would keep the mart from ever being built."""
+    graph.requested(10)
+    graph.land()
+    assert graph.requested(10, 1) == {"model"}
+    with graph.building("model"):
+        assert graph.requested(12, 1) == set()
+        assert graph.requested(12, 2) == set()
+    assert graph.requested(12, 3) == {"mart", "dashboard"}
+    assert graph.requested(12, 4) == set()
 
 
 def test_what_is_neither_on_change_nor_cron_is_refused() -> None:
