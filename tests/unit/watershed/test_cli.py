@@ -11,7 +11,7 @@ import watershed.cli
 from orchestration.settings import settings
 from watershed.cli import app
 
-COMMANDS = {"up", "down", "status", "reset", "prepare", "demo", "dev", "sources", "sql", "lineage"}
+COMMANDS = {"up", "down", "status", "reset", "prepare", "demo", "dev", "sources", "sql", "lineage", "preview"}
 
 
 @pytest.fixture(autouse=True)
