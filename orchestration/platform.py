@@ -5,6 +5,7 @@ A test swaps a resource for its own; nothing here knows an asset.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -170,6 +171,9 @@ def _redshift(config: Settings) -> RowSource:
 
 
 def _session(config: Settings) -> boto3.Session:
+    if config.aws_endpoint_url:
+        # A session has no endpoint, and awswrangler takes none: without this, calls would leave for AWS.
+        os.environ["AWS_ENDPOINT_URL"] = config.aws_endpoint_url
     return boto3.Session(
         region_name=config.region,
         aws_access_key_id=config.aws_access_key_id,

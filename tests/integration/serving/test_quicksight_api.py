@@ -264,6 +264,7 @@ def test_an_ingestion_runs_then_completes_and_counts_no_rows(
 def test_an_ingestion_that_runs_can_be_cancelled(
     client: Client, account: dict[str, str], name: str, data_set: dict[str, Any]
 ) -> None:
+    ingestion_id = "none"
     for attempt in range(5):  # On a busy machine one may end before it is cancelled.
         ingestion_id = f"mine-{attempt}"
         client.create_ingestion(**account, DataSetId=name, IngestionId=ingestion_id)
