@@ -46,6 +46,8 @@ def run(
             console.print(f"wrote {escape(str(path))}", highlight=False, soft_wrap=True)
         for missing in drawn.not_drawn:
             console.print(f"[yellow]not drawn[/] {escape(missing)}", highlight=False, soft_wrap=True)
+        for missing in drawn.left_out:
+            console.print(f"[yellow]left out[/] {escape(missing)}", highlight=False, soft_wrap=True)
         pages.append(page)
     return pages
 

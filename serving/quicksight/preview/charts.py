@@ -65,7 +65,8 @@ def _line(numbers: Numbers, configuration: Node) -> list[alt.Chart]:
     category, series = numbers.query.fields[0], _series(numbers)
     kind = configuration.get("Type", "LINE")
     labels = _category_axis(category, configuration.get("XAxisLabelOptions", {}), upright=True)
-    if category.kind == "date":
+    if isinstance(category.format, DateFormat):
+        labels.format = category.format.d3
         x = alt.X("category:T", axis=labels, scale=alt.Scale(nice=False))
     else:
         x = alt.X("label:N", axis=labels, sort=None)
@@ -193,7 +194,9 @@ def _plain(value: Cell) -> str | float | int | None:
 
 def _color(series: list[str], configuration: Node) -> dict[str, alt.Color]:
     hidden = len(series) == 1 or configuration.get("Legend", {}).get("Visibility") == "HIDDEN"
-    legend = None if hidden else alt.Legend(title=None, orient="top", direction="horizontal", offset=6)
+    # Above the chart a few names have room, many have not.
+    side: dict[str, Any] = {"orient": "top", "direction": "horizontal"} if len(series) <= 3 else {"orient": "right"}
+    legend = None if hidden else alt.Legend(title=None, offset=6, **side)
     return {"color": alt.Color("series:N", scale=alt.Scale(domain=series), sort=None, legend=legend)}
 
 
@@ -234,8 +237,6 @@ def _custom_title(options: Node) -> str | None:
 def _category_axis(category: Field, options: Node, upright: bool) -> alt.Axis:
     """The axis of categories. Labels of an axis along the bottom are kept upright, and left out where they overlap."""
     more: dict[str, Any] = {"labelAngle": 0} if upright else {}
-    if isinstance(category.format, DateFormat) and upright:
-        more["format"] = category.format.d3
     return alt.Axis(title=_axis_title(category, options), grid=False, labelOverlap=True, **more)
 
 

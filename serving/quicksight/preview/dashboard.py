@@ -40,6 +40,7 @@ class Element:
         figure: What it shows.
         box: Where.
         numbers: The numbers behind it; None for a text, and for what is not drawn.
+        left_out: What the definition asks for and it is drawn without: a reference line, for one.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Element:
     figure: Figure
     box: Box
     numbers: Numbers | None = None
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,16 @@ class Preview:
             for sheet in self.sheets
             for element in sheet.elements
             if isinstance(element.figure, NotDrawn)
+        ]
+
+    @property
+    def left_out(self) -> list[str]:
+        """What visuals are drawn without, though the definition asks for it."""
+        return [
+            f"{sheet.name}: {element.id}: {', '.join(element.left_out)}"
+            for sheet in self.sheets
+            for element in sheet.elements
+            if element.left_out
         ]
 
 
@@ -134,7 +146,8 @@ class _Drawing:
         except NotDrawnError as error:
             missing = NotDrawn(f"{visual.type} {visual.id}", error.reason)
             return Element(visual.id, visual.title, visual.subtitle, missing, box)
-        return Element(visual.id, visual.title, visual.subtitle, figure(visual, numbers), box, numbers)
+        shown = figure(visual, numbers)
+        return Element(visual.id, visual.title, visual.subtitle, shown, box, numbers, visual.left_out)
 
 
 def _text_box(text: Node, box: Box) -> Element:
@@ -151,7 +164,7 @@ def numbers_of(
         NotDrawnError: If it cannot be drawn. The error names it.
     """
     try:
-        return ask(connection, query_of(visual, definition, data_sets[visual.data_set]))
+        return ask(connection, query_of(visual, definition, data_sets))
     except NotDrawnError as error:
         raise NotDrawnError(error.reason, visual.id) from error
 

@@ -169,7 +169,7 @@ def _columns(grid: Grid, box: Box) -> _Columns:
     """Columns as wide as their content needs, stretched or shrunk to the box together."""
     rows = [*grid.rows, *([grid.total] if grid.total else [])]
     needed = [
-        max([_width(row[i], 13) for row in rows] + [_width(head, 13) * 0.75 for head in _heads(grid, i)] + [30.0]) + 20
+        max([_width(row[i], 13) for row in rows] + [_width(head, 14) for head in _heads(grid, i)] + [30.0]) + 20
         for i in range(len(grid.aligns))
     ]
     factor = box.width / sum(needed)

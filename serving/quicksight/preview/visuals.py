@@ -16,6 +16,8 @@ from serving.quicksight.preview.query import MOST_ROWS, Dimension, Query, Sort
 
 Node = Mapping[str, Any]
 
+_EXTRAS = ("ReferenceLines", "ForecastConfigurations", "TableInlineVisualizations", "ConditionalFormatting", "Actions")
+
 
 @dataclass(frozen=True)
 class Visual:
@@ -68,6 +70,17 @@ class Visual:
             raise NotDrawnError(f"it reads {found}; a visual reads one")
         return named.pop()
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What the definition asks for and the preview draws the visual without. None of it changes a number."""
+        wells = self.wells[1]
+        asked = [key for key in _EXTRAS if self.configuration.get(key) or self.body.get(key)]
+        if self.type == "PivotTable" and self.configuration.get("TotalOptions"):
+            asked.append("TotalOptions")
+        if self.type in ("BarChart", "LineChart") and len(wells.get("Category", ())) > 1:
+            asked.append("drill-down")
+        return tuple(asked)
+
 
 def visuals(sheet: Node) -> Iterator[Visual]:
     """The visuals of a sheet."""
@@ -91,8 +104,8 @@ def _label(options: Node | None, default: str) -> str:
     return text.get("PlainText") or plain_text(text.get("RichText", "")) or default
 
 
-def query_of(visual: Visual, definition: Definition, data_set: DataSet) -> Query:
-    """The query that a visual asks.
+def query_of(visual: Visual, definition: Definition, data_sets: Mapping[str, DataSet]) -> Query:
+    """The query that a visual asks, of one of its dashboard's data sets.
 
     Raises:
         NotDrawnError: If the preview draws no visual of this type, or not what is in its wells.
@@ -102,6 +115,7 @@ def query_of(visual: Visual, definition: Definition, data_set: DataSet) -> Query
     variant, wells = visual.wells
     if wells.get("SmallMultiples"):
         raise NotDrawnError("the preview draws no small multiples")
+    data_set = data_sets[visual.data_set]
     fields = read_wells(wells, data_set, custom_labels(visual.body))
     asked = QUERIES[visual.type](fields, visual.configuration.get("SortConfiguration", {}), data_set)
     filters = filters_of(definition, visual.sheet_id, visual.id, data_set.scope)

@@ -1,4 +1,4 @@
-"""The dashboard that ships, drawn from real flights: the numbers behind each visual against the marts, by other means."""
+"""The dashboard that ships, drawn from real flights: the numbers behind its visuals, against the marts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import importlib.util
 import zipfile
 from collections.abc import Iterator
 from datetime import date
+from math import ceil
 from pathlib import Path
+from statistics import mean
 from typing import Any
 from xml.etree import ElementTree
 
@@ -44,9 +46,9 @@ from source where month <= 2
 _DAILY = """
 select
     flight_date, f.carrier, any_value(names.name) as carrier_name, origin,
-    count(*) as flights, count(departed_at) as departed, count_if(is_cancelled) as cancelled,
-    count_if(is_diverted) as diverted, count_if(is_departed_on_time) as departed_on_time,
-    count(arrival_delay_minutes) as arrivals_measured, count_if(is_arrived_on_time) as arrived_on_time,
+    count(*) as flights, count(departed_at) as departed, count(*) filter (where is_cancelled) as cancelled,
+    count(*) filter (where is_diverted) as diverted, count(*) filter (where is_departed_on_time) as departed_on_time,
+    count(arrival_delay_minutes) as arrivals_measured, count(*) filter (where is_arrived_on_time) as arrived_on_time,
     coalesce(sum(departure_delay_minutes), 0) as departure_delay_minutes_sum,
     coalesce(sum(arrival_delay_minutes), 0) as arrival_delay_minutes_sum,
     null as departure_delay_minutes_avg, null as on_time_departure_rate, null as on_time_arrival_rate,
@@ -147,7 +149,7 @@ def test_every_visual_is_drawn(drawn: Preview) -> None:
 
 def test_the_single_values_are_those_of_the_marts(drawn: Preview, daily: pa.Table, flights: pa.Table) -> None:
     def total(column: str) -> int:
-        return pc.sum(daily[column]).as_py()
+        return sum(daily[column].to_pylist())
 
     numbers = _numbers(drawn)
     assert numbers["flights"] == ((flights.num_rows,),) == ((51_955,),)
@@ -196,9 +198,10 @@ def test_the_table_has_the_routes_of_enough_flights_the_latest_first(drawn: Prev
     table = _numbers(drawn)["worst-routes"]
     assert {row[0]: row[1:3] for row in table} == late
     assert [row[2] for row in table] == sorted((row[2] for row in table), reverse=True)
-    delays = flights.filter(pc.equal(flights["route"], table[0][0]))["departure_delay_minutes"]
-    assert table[0][3] == pytest.approx(pc.mean(delays).as_py())
-    assert table[0][4] == pc.quantile(delays, 0.9, interpolation="higher")[0].as_py()
+    of_route = flights.filter(pc.field("route") == table[0][0])
+    delays = sorted(delay for delay in of_route["departure_delay_minutes"].to_pylist() if delay is not None)
+    assert table[0][3] == pytest.approx(mean(delays))
+    assert table[0][4] == delays[ceil(0.9 * len(delays)) - 1]
 
 
 def test_parameters_change_the_numbers_as_they_would_the_dashboard(

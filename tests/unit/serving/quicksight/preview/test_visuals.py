@@ -84,7 +84,7 @@ def test_dates_are_grouped_by_the_period_of_the_field(draw: Draw, granularity: s
 
 
 def test_a_boolean_is_a_number_as_in_spice(draw: Draw) -> None:
-    assert _rows(draw("BarChart", bars(values=[number("is_on_time")])))[0] == ("EWR", 1)
+    assert _rows(draw("BarChart", bars(values=[number("is_on_time", "AVERAGE")])))[0] == ("EWR", 1 / 3)
 
 
 def test_a_heat_maps_axes_have_orders_of_their_own(draw: Draw) -> None:
@@ -173,6 +173,23 @@ def test_a_pivot_table_crosses_rows_and_columns(draw: Draw) -> None:
     )
 
 
+def test_columns_of_a_pivot_table_share_the_heading_of_their_group(draw: Draw) -> None:
+    wells = {
+        "PivotTableAggregatedFieldWells": {
+            "Rows": [text("carrier")],
+            "Columns": [day("MONTH"), text("origin")],
+            "Values": [number("delay")],
+        }
+    }
+    grid = draw("PivotTable", wells).figure
+    assert isinstance(grid, Grid)
+    assert [[(cell.text, cell.span) for cell in line] for line in grid.head[:2]] == [
+        [("flight_date", 1), ("Jan 2013", 2), ("Feb 2013", 2)],
+        [("origin", 1), ("EWR", 1), ("JFK", 1), ("LGA", 1), ("null", 1)],
+    ]
+    assert grid.rows[2] == ("DL", "", "", "5", "7")
+
+
 @pytest.mark.parametrize(
     ("method", "comparison"),
     [(None, "-53"), ("DIFFERENCE", "-53"), ("PERCENT_DIFFERENCE", "-81.54%"), ("PERCENT", "18.46%")],
@@ -233,7 +250,8 @@ def test_a_parameter_that_does_not_fit_is_refused(draw: Draw, given: dict[str, V
 @pytest.mark.parametrize(
     ("kind", "wells", "more", "reason"),
     [
-        ("PieChart", bars(), {}, "the preview draws no PieChart"),
+        ("PieChart", {}, {}, "the preview draws no PieChart"),
+        ("BarChart", {}, {}, "it reads no data set"),
         (
             "BarChart",
             {
@@ -264,6 +282,15 @@ def test_what_cannot_be_drawn_is_named_in_its_place(
     assert element.figure.what == f"{kind} v"
     assert reason in element.figure.reason
     assert element.numbers is None
+
+
+def test_what_a_visual_is_drawn_without_is_told(draw: Draw) -> None:
+    drilled = bars(category=text("origin"))
+    drilled["BarChartAggregatedFieldWells"]["Category"].append(text("carrier"))
+    element = draw("BarChart", drilled, ReferenceLines=[{"Status": "ENABLED"}], visual={"Actions": [{"Name": "a"}]})
+    assert element.left_out == ("ReferenceLines", "Actions", "drill-down")
+    assert len(_rows(element)[0]) == 2
+    assert draw("BarChart", bars()).left_out == ()
 
 
 def test_a_visual_without_rows_says_so(draw: Draw) -> None:
