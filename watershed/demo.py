@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -62,6 +63,8 @@ def run(settings: Settings, console: Console) -> bool:
     Raises:
         LocalServicesError: If the local services cannot be started, or are in use by another program.
     """
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)
     steps = Steps(console, time.monotonic())
     started: list[state.Process] = []
     with state.job_lock(settings, "demo"):

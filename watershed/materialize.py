@@ -81,8 +81,14 @@ class Materializer:
         return [key for key in self._graph.toposorted_asset_keys if key in selected]
 
     def waiting_of(self, job: str) -> set[dg.AssetKey]:
-        """The assets of a job that wait to be built."""
+        """The assets of a job that wait to be built: all of them if its last run failed.
+
+        dbt materializes a model before it tests it, so a failed test leaves a model that looks newly built.
+        """
         keys = set(self.keys_of(job))
+        last = self._instance.get_runs(dg.RunsFilter(job_name=job), limit=1)
+        if last and last[0].status != dg.DagsterRunStatus.SUCCESS:
+            return keys
         parents = {key: self._graph.get(key).parent_keys for key in self._graph.toposorted_asset_keys if key in keys}
         every = {*keys, *(parent for reads in parents.values() for parent in reads)}
         return waiting(parents, last_built(self._instance, every))
@@ -121,6 +127,8 @@ class Materializer:
             result = definition.execute_in_process(
                 instance=self._instance, run_config=_QUIET, raise_on_error=False, tags={DEMO_TAG: str(os.getpid())}
             )
+        if any(_is_interrupt(event) for event in result.all_events):
+            raise KeyboardInterrupt
         return _outcome(job, self.keys_of(job), definition, result)
 
     def _rows(self, key: dg.AssetKey) -> int | None:
@@ -160,6 +168,14 @@ def _outcome(job: str, keys: list[dg.AssetKey], definition: Any, result: dg.Exec
         elif event.is_step_success and not event.is_hook_event:
             _note_duration(assets, definition, event)
     return JobOutcome(job, result.run_id, assets, tuple(errors))
+
+
+def _is_interrupt(event: dg.DagsterEvent) -> bool:
+    """Whether a step ended by an interrupt: Dagster makes a failure of it and goes on with the next step."""
+    error = event.step_failure_data.error if event.is_step_failure else None
+    while error and error.cls_name != "DagsterExecutionInterruptedError":
+        error = error.cause
+    return error is not None
 
 
 def _failure(event: dg.DagsterEvent) -> str:

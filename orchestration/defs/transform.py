@@ -1,5 +1,6 @@
 """The middle of the graph: the dbt models and their tests, the lake's on one engine, the warehouse's on another."""
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -77,3 +78,5 @@ def close_connections(adapter: Any) -> None:
         close = getattr(adapter.connections, "close_all_connections", None)
         if close:
             close()
+        # From Python 3.12 on a reference cycle keeps a closed connection's file open until it is collected.
+        gc.collect()
