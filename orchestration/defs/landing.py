@@ -1,6 +1,7 @@
 """The first layer of the graph: for each contract its source, as an external asset, and its landing table."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -105,7 +106,7 @@ def landing_asset(contract: Contract) -> dg.AssetsDefinition:
             context.log.info(f"{contract.name}: nothing new; nothing is materialized")
         else:
             yield dg.MaterializeResult(key, metadata=_metadata(landed))
-        yield from _check_results(contract, landed, _newest_arrival(context, key, landed))
+        yield from _check_results(contract, landed, _judged(context, key, landed))
 
     return land_contract
 
@@ -139,7 +140,34 @@ def _metadata(landed: Landed) -> dict[str, Any]:
     }
 
 
-def _check_results(contract: Contract, landed: Landed, newest: datetime | None) -> Iterator[dg.AssetCheckResult]:
+@dataclass(frozen=True)
+class _Judged:
+    """What the checks judge: the newest landing that read something, which may be an earlier run's."""
+
+    records: int
+    rejects: int
+    reasons: Mapping[str, int]
+    newest_arrival: datetime | None
+
+
+def _judged(context: dg.AssetExecutionContext, key: dg.AssetKey, landed: Landed) -> _Judged:
+    """This run, or the last one that landed something: a run without news must not turn a failed check green."""
+    if not landed.nothing:
+        newest = landed.newest_arrival.replace(tzinfo=UTC) if landed.newest_arrival else None
+        return _Judged(landed.records, landed.rejects, landed.reasons, newest)
+    last = context.instance.get_latest_materialization_event(key)
+    told = last.asset_materialization.metadata if last and last.asset_materialization else {}
+    values = {name: getattr(value, "value", None) for name, value in told.items()}
+    newest = values.get("newest_arrival")
+    return _Judged(
+        records=int(values.get("records") or 0),
+        rejects=int(values.get("rejects") or 0),
+        reasons=values.get("reject_reasons") or {},
+        newest_arrival=datetime.fromtimestamp(newest, UTC) if newest else None,
+    )
+
+
+def _check_results(contract: Contract, landed: Landed, judged: _Judged) -> Iterator[dg.AssetCheckResult]:
     key = landing_key(contract)
     yield dg.AssetCheckResult(
         asset_key=key,
@@ -147,14 +175,15 @@ def _check_results(contract: Contract, landed: Landed, newest: datetime | None) 
         passed=landed.rows + landed.rejects == landed.records,
         metadata={"records": landed.records, "rows": landed.rows, "rejects": landed.rejects},
     )
-    share = landed.rejects / landed.records if landed.records else 0.0
+    share = judged.rejects / judged.records if judged.records else 0.0
     yield dg.AssetCheckResult(
         asset_key=key,
         check_name=QUARANTINE_LIMIT,
         passed=share <= contract.quarantine_limit,
-        metadata={"share": share, "limit": contract.quarantine_limit, "reasons": landed.reasons},
+        metadata={"share": share, "limit": contract.quarantine_limit, "reasons": judged.reasons},
+        description=_above_the_limit(contract, judged) if share > contract.quarantine_limit else None,
     )
-    age = datetime.now(UTC) - newest if newest else None
+    age = datetime.now(UTC) - judged.newest_arrival if judged.newest_arrival else None
     yield dg.AssetCheckResult(
         asset_key=key,
         check_name=FRESHNESS,
@@ -164,17 +193,17 @@ def _check_results(contract: Contract, landed: Landed, newest: datetime | None) 
             "age_seconds": age.total_seconds() if age else None,
             "limit_seconds": contract.freshness.total_seconds(),
         },
-        description=None if newest else "No record has ever landed.",
+        description=None if age else "No record has ever landed.",
     )
 
 
-def _newest_arrival(context: dg.AssetExecutionContext, key: dg.AssetKey, landed: Landed) -> datetime | None:
-    """When the newest record arrived: of this run, else of the last one that landed something."""
-    if landed.newest_arrival:
-        return landed.newest_arrival.replace(tzinfo=UTC)
-    last = context.instance.get_latest_materialization_event(key)
-    value = last.asset_materialization.metadata.get("newest_arrival") if last and last.asset_materialization else None
-    return datetime.fromtimestamp(value.value, UTC) if isinstance(value, dg.TimestampMetadataValue) else None
+def _above_the_limit(contract: Contract, judged: _Judged) -> str:
+    reasons = ", ".join(f"{reason} ({count:,})" for reason, count in judged.reasons.items())
+    return (
+        f"{judged.rejects:,} of {judged.records:,} records ({judged.rejects / judged.records:.2%}) break the contract;"
+        f" its limit is {contract.quarantine_limit:.2%}. Reasons: {reasons}. They are kept, as they came, in"
+        f" quarantine.{contract.name}: mend their producer, or ingestion/contracts/{contract.path.name}."
+    )
 
 
 def _owner(contract: Contract) -> str:

@@ -23,10 +23,12 @@ CONTRACT = load_contract(CONTRACTS_DIR / "airlines.yaml")
 THROTTLED = ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, "GetTable")
 
 
-def materialize(*outcomes: Landed | Exception, first: Landed | None = None) -> dg.ExecuteInProcessResult:
+def materialize(
+    *outcomes: Landed | Exception, first: Landed | None = None, instance: dg.DagsterInstance | None = None
+) -> dg.ExecuteInProcessResult:
     """Materialize the asset with a lander that returns, or raises, one outcome a call.
 
-    `first` is what the first call commits before that.
+    `first` is what the first call commits before that. An `instance` remembers earlier runs.
     """
     left = list(outcomes)
     commits = [first] if first else []
@@ -40,7 +42,9 @@ def materialize(*outcomes: Landed | Exception, first: Landed | None = None) -> d
                 raise outcome
             return outcome
 
-    result = dg.materialize([landing_asset(CONTRACT)], resources={"lander": Scripted()}, raise_on_error=False)
+    result = dg.materialize(
+        [landing_asset(CONTRACT)], resources={"lander": Scripted()}, raise_on_error=False, instance=instance
+    )
     assert not left
     return result
 
@@ -109,6 +113,17 @@ def test_a_run_that_lands_nothing_materializes_nothing_and_checks_all_the_same()
 
 def test_more_rejects_than_the_contract_allows_fail_the_check() -> None:
     assert checks(materialize(landed(records=10, rows=9, rejects=1)))["quarantine_limit"] is False
+
+
+def test_a_run_without_news_repeats_the_verdict_on_the_last_landing() -> None:
+    with dg.instance_for_test() as instance:
+        materialize(landed(records=10, rows=9, rejects=1, reasons={"carrier: missing": 1}), instance=instance)
+        result = materialize(Landed("airlines"), instance=instance)
+        assert checks(result) == {"reconciliation": True, "quarantine_limit": False, "freshness": True}
+        (limit,) = [c for c in result.get_asset_check_evaluations() if c.check_name == "quarantine_limit"]
+        assert "1 of 10 records (10.00%) break the contract; its limit is" in str(limit.description)
+        assert "carrier: missing (1)" in str(limit.description)
+        assert checks(materialize(landed(records=10, rows=10), instance=instance))["quarantine_limit"] is True
 
 
 def test_counts_that_do_not_add_up_fail_the_check() -> None:
