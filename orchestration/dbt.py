@@ -17,6 +17,8 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
 
 from orchestration.conditions import ON_CHANGE, condition
+from orchestration.errors import ParseError
+from orchestration.manifests import discard_damaged, fingerprint, is_current, mark_current
 from orchestration.settings import DBT_PROJECT_DIR, PROJECT_ROOT, Settings, settings
 
 
@@ -68,27 +70,24 @@ def manifest(layer: Layer) -> dict[str, Any]:
     return json.loads(manifest_path(layer).read_text(encoding="utf-8"))
 
 
-def last_change() -> float:
-    """When a file of the project was last changed, in seconds since the epoch."""
-    patterns = ("*.yml", "models/**/*", "macros/**/*", "tests/**/*")
-    paths = (path for pattern in patterns for path in DBT_PROJECT_DIR.glob(pattern))
-    return max(path.stat().st_mtime for path in paths if path.is_file())
-
-
 def stale_manifests() -> list[Layer]:
-    """The layers whose manifest is missing or older than a file of the project."""
-    newest = last_change()
-    manifests = {layer: project(layer).manifest_path for layer in LAYERS}
-    return [layer for layer, path in manifests.items() if not path.exists() or path.stat().st_mtime < newest]
+    """The layers whose manifest is missing, damaged, or not of the project as it is."""
+    return [layer for layer in LAYERS if not is_current(project(layer).manifest_path)]
 
 
 def parse(layer: Layer) -> None:
-    """Write a layer's manifest: `dbt parse`, which needs no connection. Raises CalledProcessError with dbt's words."""
-    dbt_project = project(layer)
-    command = [EXECUTABLE, "--quiet", "parse", *_flags(dbt_project)]
-    subprocess.run(command, cwd=DBT_PROJECT_DIR, check=True)
-    # dbt leaves the file alone when nothing in it changed.
-    dbt_project.manifest_path.touch()
+    """Write a layer's manifest: `dbt parse`, which needs no connection.
+
+    Raises:
+        ParseError: With dbt's words.
+    """
+    dbt_project, files = project(layer), fingerprint()
+    discard_damaged(dbt_project.manifest_path)
+    command = [EXECUTABLE, "--quiet", "--no-use-colors", "parse", *_flags(dbt_project)]
+    run = subprocess.run(command, cwd=DBT_PROJECT_DIR, capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise ParseError(f"dbt cannot parse the project; mend what it says:\n{run.stdout}{run.stderr}".rstrip())
+    mark_current(dbt_project.manifest_path, files)
 
 
 def _flags(dbt_project: DbtProject) -> list[str]:

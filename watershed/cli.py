@@ -29,13 +29,14 @@ def _spoken() -> Iterator[None]:
     """Errors that say how to mend them are shown as one paragraph, not as a stack trace."""
     from infra.local.errors import LocalServicesError
     from ingestion.errors import IngestionError
+    from orchestration.errors import OrchestrationError
     from orchestration.lineage.errors import LineageError
     from serving.quicksight.errors import QuickSightError
     from serving.rows.source import RowsError
 
     try:
         yield
-    except (LocalServicesError, IngestionError, LineageError, QuickSightError, RowsError) as error:
+    except (LocalServicesError, IngestionError, OrchestrationError, LineageError, QuickSightError, RowsError) as error:
         errors.print(f"[red]{type(error).__name__}[/]: {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error
 
@@ -129,9 +130,10 @@ def _refresh_manifests() -> None:
     """Parse the dbt project anew for each layer whose manifest is older than the project."""
     from orchestration.dbt import parse, stale_manifests
 
-    for layer in stale_manifests():
-        console.print(f"dbt parse for {layer.name} ...")
-        parse(layer)
+    with _spoken():
+        for layer in stale_manifests():
+            console.print(f"dbt parse for {layer.name} ...")
+            parse(layer)
 
 
 @app.command()

@@ -16,6 +16,7 @@ import dagster as dg
 
 from infra.local.errors import StateInUseError
 from orchestration.definitions import defs
+from orchestration.manifests import fingerprint
 from orchestration.waiting import last_built, waiting
 from watershed.instance import DEMO_TAG, UNDER_WAY
 
@@ -23,6 +24,9 @@ from watershed.instance import DEMO_TAG, UNDER_WAY
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+# The dbt project that a run built, by its files.
+PROJECT_TAG = "watershed/project"
 
 _PATIENCE_SECONDS = 120
 
@@ -74,6 +78,7 @@ class Materializer:
         self._graph = self._definitions.resolve_asset_graph()
         self._instance = instance
         self._log = log
+        self._project = fingerprint()
 
     def keys_of(self, job: str) -> list[dg.AssetKey]:
         """The assets that a job builds, parents before children."""
@@ -81,13 +86,13 @@ class Materializer:
         return [key for key in self._graph.toposorted_asset_keys if key in selected]
 
     def waiting_of(self, job: str) -> set[dg.AssetKey]:
-        """The assets of a job that wait to be built: all of them if its last run failed.
+        """The assets of a job that wait to be built: all of them if its last run failed or was of another dbt project.
 
         dbt materializes a model before it tests it, so a failed test leaves a model that looks newly built.
         """
         keys = set(self.keys_of(job))
         last = self._instance.get_runs(dg.RunsFilter(job_name=job), limit=1)
-        if last and last[0].status != dg.DagsterRunStatus.SUCCESS:
+        if last and (last[0].status != dg.DagsterRunStatus.SUCCESS or last[0].tags.get(PROJECT_TAG) != self._project):
             return keys
         parents = {key: self._graph.get(key).parent_keys for key in self._graph.toposorted_asset_keys if key in keys}
         every = {*keys, *(parent for reads in parents.values() for parent in reads)}
@@ -125,7 +130,10 @@ class Materializer:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("a") as log, contextlib.redirect_stdout(_Watched(log, progress)):
             result = definition.execute_in_process(
-                instance=self._instance, run_config=_QUIET, raise_on_error=False, tags={DEMO_TAG: str(os.getpid())}
+                instance=self._instance,
+                run_config=_QUIET,
+                raise_on_error=False,
+                tags={DEMO_TAG: str(os.getpid()), PROJECT_TAG: self._project},
             )
         if any(_is_interrupt(event) for event in result.all_events):
             raise KeyboardInterrupt

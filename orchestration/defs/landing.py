@@ -1,6 +1,6 @@
 """The first layer of the graph: for each contract its source, as an external asset, and its landing table."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -146,7 +146,7 @@ class _Judged:
 
     records: int
     rejects: int
-    reasons: Mapping[str, int]
+    reasons: dict[str, int]
     newest_arrival: datetime | None
 
 

@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from orchestration.dbt import EXECUTABLE, last_change
+from orchestration.dbt import EXECUTABLE
 from orchestration.lineage.errors import CompileError
+from orchestration.manifests import discard_damaged, fingerprint, is_current, mark_current
 from orchestration.settings import DBT_PROJECT_DIR
 
 # What profiles.yml beside this file compiles for. A model's SQL is written once, so each engine's lineage is this one.
@@ -23,9 +24,11 @@ def compiled_manifest(target_path: Path = TARGET_PATH) -> dict[str, Any]:
         CompileError: With dbt's words.
     """
     manifest = target_path / "manifest.json"
-    if not manifest.exists() or manifest.stat().st_mtime < last_change():
+    if not is_current(manifest):
+        files = fingerprint()
+        discard_damaged(manifest)
         _compile(target_path)
-        manifest.touch()  # dbt leaves the file alone when nothing in it changed.
+        mark_current(manifest, files)
     return json.loads(manifest.read_text(encoding="utf-8"))
 
 

@@ -50,6 +50,19 @@ def test_a_job_whose_last_run_failed_waits_though_its_assets_are_newly_built(
     assert found.waiting_of(SERVE) == {dg.AssetKey("model")}
 
 
+def test_a_job_whose_last_run_built_another_project_waits(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model that was edited, or a new test."""
+    materializer(instance, tmp_path, monkeypatch, lambda: None).run(SERVE, forget)
+    assert materializer(instance, tmp_path, monkeypatch, lambda: None).waiting_of(SERVE) == set()
+    monkeypatch.setattr("watershed.materialize.fingerprint", lambda: "edited")
+    edited = materializer(instance, tmp_path, monkeypatch, lambda: None)
+    assert edited.waiting_of(SERVE) == {dg.AssetKey("model")}
+    edited.run(SERVE, forget)
+    assert edited.waiting_of(SERVE) == set()
+
+
 def test_an_interrupted_step_interrupts_the_job(
     instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

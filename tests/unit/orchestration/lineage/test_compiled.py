@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 
 from orchestration.lineage import compiled
 from orchestration.lineage.errors import CompileError
+from orchestration.manifests import fingerprint, mark_current
 
 
 def test_every_model_has_sql_that_is_its_first_build(manifest: dict[str, Any]) -> None:
@@ -21,7 +21,9 @@ def test_every_model_has_sql_that_is_its_first_build(manifest: dict[str, Any]) -
 
 
 def test_an_unchanged_project_is_not_compiled_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "manifest.json").write_text('{"nodes": {}}')
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text('{"nodes": {}}')
+    mark_current(manifest, fingerprint())
     monkeypatch.setattr(compiled, "_compile", lambda target_path: pytest.fail(f"compiled into {target_path}"))
     assert compiled.compiled_manifest(tmp_path) == {"nodes": {}}
 
@@ -29,7 +31,7 @@ def test_an_unchanged_project_is_not_compiled_again(tmp_path: Path, monkeypatch:
 def test_a_changed_project_is_compiled_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest = tmp_path / "manifest.json"
     manifest.write_text('{"nodes": {}}')
-    os.utime(manifest, (0, 0))
+    mark_current(manifest, "another project")
     monkeypatch.setattr(compiled, "_compile", lambda _: manifest.write_text('{"nodes": {"new": {}}}'))
     assert compiled.compiled_manifest(tmp_path) == {"nodes": {"new": {}}}
 
