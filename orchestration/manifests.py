@@ -13,7 +13,7 @@ _PATTERNS = ("*.yml", "models/**/*", "macros/**/*", "tests/**/*")
 
 
 def fingerprint() -> str:
-    """A digest of dbt's version and the project's files: another one for each file added, edited, renamed or deleted."""
+    """A digest of dbt's version and the project's files: another for each file added, edited, renamed or deleted."""
     digest = hashlib.sha256(version("dbt-core").encode())
     paths = {path for pattern in _PATTERNS for path in DBT_PROJECT_DIR.glob(pattern) if path.is_file()}
     for path in sorted(paths):
