@@ -7,3 +7,7 @@ class OrchestrationError(Exception):
 
 class ParseError(OrchestrationError):
     """dbt cannot parse the project."""
+
+
+class SettingsError(OrchestrationError):
+    """A setting is unknown, missing or wrong."""

@@ -6,17 +6,25 @@ A setting is read from the environment variable `WATERSHED_<NAME>`, else from it
 
 from __future__ import annotations
 
+import difflib
+import os
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from orchestration.errors import SettingsError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DBT_PROJECT_DIR = PROJECT_ROOT / "dbt_project"
 CONTRACTS_DIR = PROJECT_ROOT / "ingestion" / "contracts"
+
+PREFIX = "WATERSHED_"
+"""Of the environment variables that hold settings."""
 
 
 class Environment(StrEnum):
@@ -48,10 +56,17 @@ DEFAULTS: dict[Environment, dict[str, Any]] = {
 }
 
 
+def _environment(name: str) -> Environment:
+    try:
+        return Environment(name)
+    except ValueError as error:
+        raise ValueError(f"{name!r} is no environment; write one of {', '.join(Environment)}.") from error
+
+
 class Settings(BaseSettings):
     """The platform's settings. On AWS, Terraform's outputs carry the same names."""
 
-    model_config = SettingsConfigDict(env_prefix="WATERSHED_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
     environment: Environment = Environment.LOCAL
 
@@ -100,7 +115,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _environment_defaults(cls, values: dict[str, Any]) -> dict[str, Any]:
-        environment = Environment(values.get("environment", Environment.LOCAL))
+        environment = _environment(values.get("environment", Environment.LOCAL))
         prefix = values.get("prefix") or f"watershed-{environment}"
         names = {
             "prefix": prefix,
@@ -143,5 +158,28 @@ class Settings(BaseSettings):
 
 @lru_cache
 def settings() -> Settings:
-    """The settings of this process."""
-    return Settings()  # pyright: ignore[reportCallIssue]  the environment supplies what is required
+    """The settings of this process.
+
+    Raises:
+        SettingsError: If a variable is of no setting, or one is wrong or missing.
+    """
+    _require_known_variables()
+    try:
+        return Settings()  # pyright: ignore[reportCallIssue]  the environment supplies what is required
+    except ValidationError as error:
+        told = "\n".join(f"  {_variable(problem)}: {problem['msg']}" for problem in error.errors(include_url=False))
+        raise SettingsError(f"Settings come from environment variables; mend these:\n{told}") from error
+
+
+def _variable(problem: ErrorDetails) -> str:
+    """The variable that a validation error is about; an error about all of them is about the environment's row."""
+    return f"{PREFIX}{problem['loc'][0]}".upper() if problem["loc"] else f"{PREFIX}ENVIRONMENT"
+
+
+def _require_known_variables() -> None:
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    for name in sorted(os.environ.keys() - known):
+        if name.startswith(PREFIX):
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f" Did you mean {near[0]}?" if near else ""
+            raise SettingsError(f"{name} is set, and there is no such setting.{meant} Unset it.")

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from typer.core import TyperGroup
 
 from orchestration.settings import CONTRACTS_DIR, DBT_PROJECT_DIR, Environment, Settings, settings
 
-app = typer.Typer(
-    help=__doc__,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+# What a full, a read-only and a forbidden disk say.
+_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+_DISK_CURE = "Make room or give the right to write there, or set WATERSHED_STATE_DIR to another folder."
+
 console = Console()
 errors = Console(stderr=True)
 
@@ -37,8 +38,31 @@ def _spoken() -> Iterator[None]:
     try:
         yield
     except (LocalServicesError, IngestionError, OrchestrationError, LineageError, QuickSightError, RowsError) as error:
-        errors.print(f"[red]{type(error).__name__}[/]: {error}", highlight=False, soft_wrap=True)
+        errors.print(f"[red]{type(error).__name__}[/]: {escape(str(error))}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error
+    except OSError as error:
+        if error.errno not in _OF_THE_DISK:
+            raise
+        errors.print(f"[red]{escape(str(error))}[/]. {_DISK_CURE}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from error
+
+
+class _Commands(TyperGroup):
+    """Every command speaks its errors."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was named."""
+        with _spoken():
+            return super().invoke(ctx)
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help=__doc__,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 
 
 def _local() -> Settings:
@@ -69,9 +93,8 @@ def up() -> None:
     from ingestion.contract import load_contracts
 
     _show_progress_of("infra.local")
-    with _spoken():
-        found = state.up(_local())
-        provision(_local(), load_contracts(CONTRACTS_DIR).values())
+    found = state.up(_local())
+    provision(_local(), load_contracts(CONTRACTS_DIR).values())
     if found.cleared:
         console.print(found.cleared)
     status()
@@ -82,8 +105,7 @@ def down() -> None:
     """End the local services. What was in the local AWS is gone with it."""
     from infra.local import state
 
-    with _spoken():
-        ended = state.down(_local())
+    ended = state.down(_local())
     console.print(f"ended {', '.join(ended)}" if ended else "nothing was running")
 
 
@@ -92,8 +114,7 @@ def status() -> None:
     """Show the local services, what runs where and what does not and why; and what each contract has landed."""
     from watershed.status import print_status
 
-    with _spoken():
-        print_status(_local(), console)
+    print_status(_local(), console)
 
 
 @app.command()
@@ -104,8 +125,7 @@ def reset(yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.
     found = _local()
     if not yes and not typer.confirm(f"Clear everything in {found.state_dir}?"):
         raise typer.Exit(1)
-    with _spoken():
-        cleared = state.reset(found)
+    cleared = state.reset(found)
     console.print(f"cleared {', '.join(cleared)}" if cleared else "nothing was there")
 
 
@@ -122,18 +142,16 @@ def prepare() -> None:
     if reason or java is None:
         console.print(f"[yellow]The search index will be skipped: {reason}[/]", highlight=False)
         return
-    with _spoken():
-        fetch(java)
+    fetch(java)
 
 
 def _refresh_manifests() -> None:
     """Parse the dbt project anew for each layer whose manifest is older than the project."""
     from orchestration.dbt import parse, stale_manifests
 
-    with _spoken():
-        for layer in stale_manifests():
-            console.print(f"dbt parse for {layer.name} ...")
-            parse(layer)
+    for layer in stale_manifests():
+        console.print(f"dbt parse for {layer.name} ...")
+        parse(layer)
 
 
 @app.command()
@@ -144,9 +162,8 @@ def sources(
     from ingestion.contract import load_contracts
     from ingestion.dbt_source import write_sources
 
-    with _spoken():
-        contracts = load_contracts(CONTRACTS_DIR).values()
-        changed = write_sources(contracts, DBT_PROJECT_DIR / "models" / "sources", check=check)
+    contracts = load_contracts(CONTRACTS_DIR).values()
+    changed = write_sources(contracts, DBT_PROJECT_DIR / "models" / "sources", check=check)
     for path in changed:
         console.print(f"{'stale' if check else 'wrote'} {path.relative_to(DBT_PROJECT_DIR.parent)}")
     if check and changed:
@@ -162,8 +179,7 @@ def demo() -> None:
     from watershed.demo import run
 
     _refresh_manifests()
-    with _spoken():
-        good = run(_local(), console)
+    good = run(_local(), console)
     raise typer.Exit(0 if good else 1)
 
 
@@ -173,8 +189,7 @@ def dev(port: Annotated[int, typer.Option(help="Where Dagster's UI listens, on 1
     from watershed.dev import serve
 
     _refresh_manifests()
-    with _spoken():
-        raise typer.Exit(serve(_local(), console, port))
+    raise typer.Exit(serve(_local(), console, port))
 
 
 @app.command()
@@ -182,8 +197,7 @@ def sql(query: Annotated[str | None, typer.Argument(help="One statement. Without
     """A DuckDB shell that has the landed tables and the models in it: landing.*, quarantine.*, lake.*, marts.*."""
     from watershed.shell import one, shell
 
-    with _spoken():
-        good = one(_local(), console, query) if query else shell(_local(), console)
+    good = one(_local(), console, query) if query else shell(_local(), console)
     raise typer.Exit(0 if good else 1)
 
 
@@ -205,14 +219,13 @@ def lineage(
     if not (field or html or changed):
         errors.print("Name a field, or give --html or --changed.")
         raise typer.Exit(2)
-    with _spoken():
-        graph = read_graph()
-        if field:
-            print_field(console, graph, field, up=up or not down, down=down or not up)
-        if html:
-            write_page(console, graph, html)
-        if changed:
-            print_changed(console, graph, changed)
+    graph = read_graph()
+    if field:
+        print_field(console, graph, field, up=up or not down, down=down or not up)
+    if html:
+        write_page(console, graph, html)
+    if changed:
+        print_changed(console, graph, changed)
 
 
 @app.command()
@@ -230,9 +243,8 @@ def preview(
     from watershed.preview import read_parameters, run
 
     _refresh_manifests()
-    with _spoken():
-        found = _local()
-        pages = run(found, console, dashboard, out or found.state_dir / "preview", read_parameters(parameter or []))
+    found = _local()
+    pages = run(found, console, dashboard, out or found.state_dir / "preview", read_parameters(parameter or []))
     if open_page:
         for page in pages:
             typer.launch(page.resolve().as_uri())

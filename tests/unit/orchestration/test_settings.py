@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from pydantic import ValidationError
 
-from orchestration.settings import DEFAULTS, Environment, Settings
+from orchestration.errors import SettingsError
+from orchestration.settings import DEFAULTS, Environment, Settings, settings
 
 
 def from_environment(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
@@ -26,7 +29,9 @@ def test_every_environment_has_a_row() -> None:
 
 
 def test_an_unknown_environment_raises(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValidationError, match="'prod' is not a valid Environment"):
+    with pytest.raises(
+        ValidationError, match="'prod' is no environment; write one of local, rehearsal, dev, production"
+    ):
         from_environment(monkeypatch, ENVIRONMENT="prod")
 
 
@@ -53,3 +58,19 @@ def test_databases_are_the_same_in_every_environment(monkeypatch: pytest.MonkeyP
     production = from_environment(monkeypatch, ENVIRONMENT="production", ACCOUNT_ID="123456789012")
     for name in ("landing_database", "quarantine_database", "lake_database", "warehouse_schema"):
         assert getattr(local, name) == getattr(production, name)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("WATERSHED_ENVIRONMENT", "prod", "WATERSHED_ENVIRONMENT: Value error, 'prod' is no environment"),
+        ("WATERSHED_ENVIRONMENT", "production", "WATERSHED_ACCOUNT_ID: Field required"),
+        ("WATERSHED_REDSHIFT_PORT", "many", "WATERSHED_REDSHIFT_PORT: Input should be a valid integer"),
+        ("WATERSHED_STATEDIR", "/tmp", "there is no such setting. Did you mean WATERSHED_STATE_DIR?"),
+    ],
+)
+def test_a_wrong_variable_is_named(variable: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, value)
+    settings.cache_clear()
+    with pytest.raises(SettingsError, match=re.escape(told)):
+        settings()
