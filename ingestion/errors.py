@@ -9,6 +9,10 @@ class ContractError(IngestionError):
     """A contract file that cannot be used."""
 
 
+class SampleError(IngestionError):
+    """A sample that no contract can be drafted from."""
+
+
 class SourceError(IngestionError):
     """A source that cannot be read as its contract says."""
 

@@ -180,7 +180,7 @@ class ObjectReader:
                 for part in self._read(body, first):
                     yield part
                     ordinal = part.ordinal + len(part.payload)
-        except (zlib.error, EOFError, UnicodeDecodeError, csv_module.Error, _Misshapen) as error:
+        except (zlib.error, EOFError, UnicodeDecodeError, csv_module.Error, Misshapen) as error:
             place = f"s3://{self._bucket}/{obj.key}"
             reason = f"unreadable from record {ordinal} on: {error}. The bytes stay at {place}"
             logger.warning("%s: %s: %s", self._contract.name, place, reason)
@@ -207,11 +207,11 @@ class ObjectReader:
         missing = [f.name for f in self._contract.fields if f.required and f.name not in header]
         if missing or len(set(header)) < len(header):
             wrong = f"lacks {', '.join(missing)}" if missing else "names a column twice"
-            raise _Misshapen(f"its header {','.join(header)} {wrong}")
+            raise Misshapen(f"its header {','.join(header)} {wrong}")
         return Csv(tuple(header), self._source.delimiter, self._source.null_values)
 
 
-class _Misshapen(Exception):
+class Misshapen(Exception):
     """An object whose form is not what its contract says."""
 
 
@@ -252,7 +252,7 @@ def _split(blocks: Iterator[bytes], delimiter: str | None = None) -> Iterator[li
         if delimiter:
             lines, rest = _join_quoted(lines, rest, delimiter.encode())
         if len(rest) > LONGEST_RECORD:
-            raise _Misshapen(f"a record is longer than {LONGEST_RECORD} bytes")
+            raise Misshapen(f"a record is longer than {LONGEST_RECORD} bytes")
         if found := [line.removesuffix(b"\r") for line in lines if line.strip()]:
             yield found
     if rest.strip():
@@ -304,28 +304,31 @@ def _parquet_parts(body: Readable, first: int) -> Iterator[_Part]:
             spool.write(block)
         spool.seek(0)
         ordinal = 0
-        for rows in _parquet_rows(spool):
+        for rows in parquet_rows(spool):
             if ordinal + len(rows) > first:
                 skipped = max(first - ordinal, 0)
                 yield _Part(rows[skipped:], Json(), ordinal + skipped)
             ordinal += len(rows)
 
 
-def _parquet_rows(file: IO[bytes]) -> Iterator[list[bytes]]:
-    """Rows as JSON documents, a batch at a time. Arrow tells of broken files by errors of several kinds."""
+def parquet_rows(file: IO[bytes]) -> Iterator[list[bytes]]:
+    """Rows of a Parquet file as JSON documents, a batch at a time. Raises Misshapen if the file cannot be read.
+
+    Arrow tells of broken files by errors of several kinds.
+    """
     try:
         parquet = pq.ParquetFile(file)
         if len(set(parquet.schema_arrow.names)) < len(parquet.schema_arrow.names):
-            raise _Misshapen("it names a column twice")
+            raise Misshapen("it names a column twice")
         for batch in parquet.iter_batches(_PARQUET_ROWS):
             yield [json.dumps(row, default=_as_text, ensure_ascii=False).encode() for row in batch.to_pylist()]
     except MemoryError:
         raise  # Arrow's is an ArrowException too, and says nothing of the file
     except (pa.ArrowException, OSError) as error:
-        raise _Misshapen(f"not a whole Parquet file: {error}") from error
+        raise Misshapen(f"not a whole Parquet file: {error}") from error
     except (OverflowError, ValueError, LookupError) as error:
         # Python has no such value: a year above 9999, a time zone that nobody knows.
-        raise _Misshapen(f"a value that cannot be read: {error}") from error
+        raise Misshapen(f"a value that cannot be read: {error}") from error
 
 
 def _as_text(value: object) -> str:
