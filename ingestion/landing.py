@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyiceberg.exceptions import CommitFailedException, ValidationException
 from pyiceberg.expressions import In
 from pyiceberg.manifest import DataFile
@@ -50,7 +51,10 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class Landed:
-    """What a run landed. Counts are of records; `seconds` is wall-clock time, `nbytes` memory of the raw records."""
+    """What a run landed. Counts are of records; `seconds` is wall-clock time, `nbytes` memory of the raw records.
+
+    `lag_seconds` is the longest that a record waited, from its arrival at the source to its commit.
+    """
 
     contract: str
     records: int = 0
@@ -62,6 +66,7 @@ class Landed:
     seconds: float = 0.0
     position: Position | None = None
     newest_arrival: datetime | None = None
+    lag_seconds: float = 0.0
     reasons: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -89,7 +94,7 @@ def land(
     for races in range(_MOST_RACES + 1):
         try:
             for batch in reader.batches(lander.start(), lander.ledger):
-                landed = _add(landed, lander.land(batch), batch)
+                landed = _add(landed, lander.land(batch), batch, clock())
                 progress(replace(landed, seconds=time.monotonic() - started, position=lander.position))
             lander.settle()
             break
@@ -106,9 +111,23 @@ def has_news(contract: Contract, reader: Reader, tables: Tables) -> bool:
 
     `reader` is read up to its first batch only: give it a small bound.
     """
+    return _next_batch(contract, reader, tables) is not None
+
+
+def waits_since(contract: Contract, reader: Reader, tables: Tables) -> datetime | None:
+    """When the oldest record arrived that has not landed (UTC, without a zone); None if all has. Changes nothing.
+
+    `reader` is read up to its first batch only: give it a small bound. It is the oldest of that batch.
+    """
+    batch = _next_batch(contract, reader, tables)
+    arrivals = _arrivals(batch) if batch else None
+    return arrivals[0] if arrivals else None
+
+
+def _next_batch(contract: Contract, reader: Reader, tables: Tables) -> Batch | None:
     lander = _Lander(contract, tables, lambda: datetime.now(UTC))
     with contextlib.closing(reader.batches(lander.load(), lander.ledger)) as batches:
-        return next(batches, None) is not None
+        return next(batches, None)
 
 
 class _Lander:
@@ -244,11 +263,16 @@ def _stamped(table: pa.Table, fields: Sequence[Field], landed_at: datetime, land
     return pa.table(columns, schema=arrow_schema(fields))
 
 
-def _add(landed: Landed, decoded: Decoded, batch: Batch) -> Landed:
+def _add(landed: Landed, decoded: Decoded, batch: Batch, committed_at: datetime) -> Landed:
     reasons = dict(landed.reasons)
     for reason in decoded.rejects.column("_reason").to_pylist():
         kind = reason.split(":")[0]
         reasons[kind] = reasons.get(kind, 0) + 1
+    newest, lag = landed.newest_arrival, landed.lag_seconds
+    if arrivals := _arrivals(batch):
+        newest = max(arrivals[1], newest or arrivals[1])
+        # Clocks differ: the source's may be ahead of this one.
+        lag = max(lag, (committed_at.astimezone(UTC).replace(tzinfo=None) - arrivals[0]).total_seconds())
     return replace(
         landed,
         records=landed.records + len(batch),
@@ -256,11 +280,16 @@ def _add(landed: Landed, decoded: Decoded, batch: Batch) -> Landed:
         rejects=landed.rejects + len(decoded.rejects),
         commits=landed.commits + 1,
         nbytes=landed.nbytes + batch.nbytes,
-        newest_arrival=_newest(landed.newest_arrival, batch),
+        newest_arrival=newest,
+        lag_seconds=lag,
         reasons=reasons,
     )
 
 
-def _newest(known: datetime | None, batch: Batch) -> datetime | None:
-    arrivals = [max(r.provenance.column(ARRIVED_AT.name).to_pylist()) for r in batch.records if len(r)]
-    return max([*arrivals, *([known] if known else [])], default=None)
+def _arrivals(batch: Batch) -> tuple[datetime, datetime] | None:
+    """When the oldest and when the newest record of a batch arrived; None if it has none."""
+    columns = [records.provenance.column(ARRIVED_AT.name) for records in batch.records if len(records)]
+    if not columns:
+        return None
+    ends = [pc.min_max(column) for column in columns]  # pyright: ignore[reportAttributeAccessIssue]
+    return min(end["min"].as_py() for end in ends), max(end["max"].as_py() for end in ends)
