@@ -100,13 +100,13 @@ def landing_asset(contract: Contract) -> dg.AssetsDefinition:
         except Exception as error:
             # What was committed before has landed: another try would not see it, and nothing downstream be rebuilt.
             if not committed.nothing:
-                yield dg.MaterializeResult(key, metadata=_metadata(committed))
+                yield dg.MaterializeResult(key, metadata=landing_metadata(committed))
             raise _failure(context, error) from error
         if landed.nothing:
             context.log.info(f"{contract.name}: nothing new; nothing is materialized")
         else:
-            yield dg.MaterializeResult(key, metadata=_metadata(landed))
-        yield from _check_results(contract, landed, _judged(context, key, landed))
+            yield dg.MaterializeResult(key, metadata=landing_metadata(landed))
+        yield from landing_checks(contract, landed, context.instance)
 
     return land_contract
 
@@ -121,8 +121,12 @@ def _failure(context: dg.AssetExecutionContext, error: Exception) -> Exception:
     return error
 
 
-def _metadata(landed: Landed) -> dict[str, Any]:
-    per_second = landed.records / landed.seconds if landed.seconds else 0.0
+def landing_metadata(landed: Landed) -> dict[str, Any]:
+    """What a materialization tells of a landing. Dagster plots the numbers over time; units are in their names.
+
+    `lag_seconds`: the longest that a record waited from its arrival at the source to its commit.
+    """
+    seconds = landed.seconds or float("inf")
     return {
         "dagster/row_count": landed.rows,
         "records": landed.records,
@@ -135,8 +139,11 @@ def _metadata(landed: Landed) -> dict[str, Any]:
         if landed.newest_arrival
         else None,
         "seconds": round(landed.seconds, 2),
-        "records_per_second": round(per_second),
+        "records_per_second": round(landed.records / seconds, 1),
+        "rows_per_second": round(landed.rows / seconds, 1),
         "raw_bytes": landed.nbytes,
+        "raw_bytes_per_second": round(landed.nbytes / seconds),
+        "lag_seconds": round(landed.lag_seconds, 2),
     }
 
 
@@ -150,12 +157,12 @@ class _Judged:
     newest_arrival: datetime | None
 
 
-def _judged(context: dg.AssetExecutionContext, key: dg.AssetKey, landed: Landed) -> _Judged:
+def _judged(instance: dg.DagsterInstance, key: dg.AssetKey, landed: Landed) -> _Judged:
     """This run, or the last one that landed something: a run without news must not turn a failed check green."""
     if not landed.nothing:
         newest = landed.newest_arrival.replace(tzinfo=UTC) if landed.newest_arrival else None
         return _Judged(landed.records, landed.rejects, landed.reasons, newest)
-    last = context.instance.get_latest_materialization_event(key)
+    last = instance.get_latest_materialization_event(key)
     told = last.asset_materialization.metadata if last and last.asset_materialization else {}
     values = {name: getattr(value, "value", None) for name, value in told.items()}
     newest = values.get("newest_arrival")
@@ -167,8 +174,10 @@ def _judged(context: dg.AssetExecutionContext, key: dg.AssetKey, landed: Landed)
     )
 
 
-def _check_results(contract: Contract, landed: Landed, judged: _Judged) -> Iterator[dg.AssetCheckResult]:
+def landing_checks(contract: Contract, landed: Landed, instance: dg.DagsterInstance) -> Iterator[dg.AssetCheckResult]:
+    """The landing's own checks. `instance` knows the last landing, which is judged again if this one read nothing."""
     key = landing_key(contract)
+    judged = _judged(instance, key, landed)
     yield dg.AssetCheckResult(
         asset_key=key,
         check_name=RECONCILIATION,
