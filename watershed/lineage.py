@@ -51,12 +51,13 @@ def _print_tree(console: Console, graph: Graph, field: FieldId, step: Step, rela
 def _grow(tree: Tree, graph: Graph, field: FieldId, step: Step, shown: set[FieldId]) -> None:
     for other in step(field):
         ends = (field, other) if step == graph.downstream else (other, field)
-        condition = " [dim italic]decides[/]" if graph.is_condition(*ends) else ""
+        how = graph.transformation(*ends)
+        note = " [dim italic]decides[/]" if how.decides else " [dim italic]masked[/]" if how.masks else ""
         if other in shown and any(step(other)):
-            tree.add(f"{_label(graph, other)}{condition} [dim]as above[/]")
+            tree.add(f"{_label(graph, other)}{note} [dim]as above[/]")
         else:
             shown.add(other)
-            _grow(tree.add(_label(graph, other) + condition), graph, other, step, shown)
+            _grow(tree.add(_label(graph, other) + note), graph, other, step, shown)
 
 
 def _label(graph: Graph, field: FieldId) -> str:

@@ -11,11 +11,12 @@ from ingestion.dbt_source import sql_type
 from ingestion.schemas import landing_fields
 from orchestration.dbt import node_key
 from orchestration.keys import landing_key, source_key
+from orchestration.lineage.classification import classify
 from orchestration.lineage.compiled import DIALECT
 from orchestration.lineage.errors import UnreadableSqlError, UnservableError
-from orchestration.lineage.graph import Asset, AssetKind, Draft, Field, FieldId, FieldKind, Graph
+from orchestration.lineage.graph import Asset, AssetKind, Draft, Edge, Field, FieldId, FieldKind, Graph
 from orchestration.lineage.serving import add_dashboard, add_index
-from orchestration.lineage.sql import Fields, column_sources
+from orchestration.lineage.sql import Origins, column_sources
 from orchestration.settings import DBT_PROJECT_DIR, PROJECT_ROOT
 from serving.opensearch.spec import IndexSpecError
 from serving.quicksight import QuickSightError
@@ -45,7 +46,7 @@ def field_graph(contracts: Iterable[Contract], manifest: Node) -> Graph:
             add_index(draft, manifest, exposure, {file})
         except (QuickSightError, IndexSpecError) as error:
             raise UnservableError(f"{file}: {error}") from error
-    return draft.graph()
+    return classify(draft.graph())
 
 
 def _add_contract(draft: Draft, contract: Contract) -> None:
@@ -101,7 +102,8 @@ def _add_models(draft: Draft, manifest: Node) -> None:
         draft.add_asset(Asset(_key(node_key(node)), AssetKind.MODEL, node["description"], _files(manifest, node)))
         for name, origins in found.items():
             field = _column(FieldId(_key(node_key(node)), name), node["columns"].get(name))
-            draft.add_field(field, _ids(keys, origins.values), _ids(keys, origins.conditions))
+            draft.add_field(field)
+            draft.add_edges(_edges(keys, origins, field.id))
 
 
 def _parents_first(nodes: Mapping[str, Node]) -> Iterator[Node]:
@@ -112,8 +114,9 @@ def _parents_first(nodes: Mapping[str, Node]) -> Iterator[Node]:
         yield from (waiting.pop(name) for name in ready)
 
 
-def _ids(keys: Mapping[tuple[str, str], str], fields: Fields) -> Iterator[FieldId]:
-    return (FieldId(keys[field.schema, field.table], ".".join(field.path)) for field in fields)
+def _edges(keys: Mapping[tuple[str, str], str], origins: Origins, target: FieldId) -> Iterator[Edge]:
+    for read, transformation in origins.fields.items():
+        yield Edge(FieldId(keys[read.schema, read.table], ".".join(read.path)), target, transformation)
 
 
 def _column(id_: FieldId, declared: Node | None) -> Field:

@@ -23,3 +23,11 @@ class CompileError(LineageError):
 
 class ChangesUnknownError(LineageError):
     """git could not say what changed."""
+
+
+class ClassificationError(LineageError):
+    """A classification that is unknown, or lower than what the field is made of."""
+
+
+class PrivateDataError(LineageError):
+    """An exposure that would show private data and gives no reason, or gives a reason for what it does not show."""

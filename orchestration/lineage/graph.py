@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from orchestration.lineage.errors import UnknownFieldError
+from orchestration.lineage.transformation import Transformation
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -64,7 +65,10 @@ class Asset:
 
 @dataclass(frozen=True)
 class Field:
-    """A field. A struct is a field, and so is each member of it; an array's elements have no name of their own."""
+    """A field. A struct is a field, and so is each member of it; an array's elements have no name of their own.
+
+    `classified_by` is the way that a classification came: from the field that declares it to this one, both included.
+    """
 
     id: FieldId
     kind: FieldKind
@@ -72,15 +76,16 @@ class Field:
     description: str = ""
     classification: str | None = None
     expression: str | None = None
+    classified_by: tuple[FieldId, ...] = ()
 
 
 @dataclass(frozen=True, order=True)
 class Edge:
-    """One field is made of another: `target` of `source`. A condition only decides among the values of others."""
+    """One field is made of another: `target` of `source`."""
 
     source: FieldId
     target: FieldId
-    is_condition: bool = False
+    transformation: Transformation = Transformation.VALUE
 
 
 @dataclass(frozen=True)
@@ -138,12 +143,13 @@ class Graph:
         starts = tuple(starts)
         return frozenset(f for f in {*starts, *self.reached(starts, self.downstream)} if self.fields[f].kind in ENDS)
 
-    def is_condition(self, source: FieldId, target: FieldId) -> bool:
-        """Whether a field only decides among the values that another is made of."""
-        return not any(Edge(leaf, other) in self.edges for leaf in self.leaves(source) for other in self.leaves(target))
+    def transformation(self, source: FieldId, target: FieldId) -> Transformation:
+        """How a field goes into another that is made of it, directly: the closest way of any member."""
+        ends = {(leaf, other) for leaf in self.leaves(source) for other in self.leaves(target)}
+        return min(edge.transformation for edge in self.edges if (edge.source, edge.target) in ends)
 
     def _values_first(self) -> list[Edge]:
-        return sorted(self.edges, key=lambda edge: (edge.is_condition, edge))
+        return sorted(self.edges, key=lambda edge: (edge.transformation, edge))
 
     def _next(self, field: FieldId, neighbours: Mapping[FieldId, tuple[FieldId, ...]]) -> tuple[FieldId, ...]:
         return tuple(dict.fromkeys(n for leaf in self.leaves(field) for n in neighbours.get(leaf, ())))
@@ -198,11 +204,14 @@ class Draft:
         """Add an asset."""
         self._assets[asset.key] = asset
 
-    def add_field(self, field: Field, made_of: Iterable[FieldId] = (), conditions: Iterable[FieldId] = ()) -> None:
-        """Add a field and what it is made of, which may be added later."""
+    def add_field(self, field: Field, made_of: Iterable[FieldId] = ()) -> None:
+        """Add a field and what it is computed from, which may be added later."""
         self._fields[field.id] = field
         self._reads += [Edge(source, field.id) for source in made_of]
-        self._reads += [Edge(source, field.id, is_condition=True) for source in conditions]
+
+    def add_edges(self, edges: Iterable[Edge]) -> None:
+        """Add what fields are made of; the fields may be added later."""
+        self._reads += edges
 
     def has(self, field: FieldId) -> bool:
         """Whether a field has been added."""
@@ -224,9 +233,11 @@ class Draft:
             for edge in self._reads
             for leaf in unjoined.leaves(self._declared(edge.source, edge.target))
         }
-        # What is a value is no condition too.
-        edges -= {replace(edge, is_condition=True) for edge in edges if not edge.is_condition}
-        return Graph(self._assets, self._fields, frozenset(edges))
+        # Of several ways from one field to another the closest counts: a value is no condition too.
+        closest: dict[tuple[FieldId, FieldId], Edge] = {}
+        for edge in sorted(edges, key=lambda edge: edge.transformation):
+            closest.setdefault((edge.source, edge.target), edge)
+        return Graph(self._assets, self._fields, frozenset(closest.values()))
 
     def _declared(self, source: FieldId, target: FieldId) -> FieldId:
         path = source.path

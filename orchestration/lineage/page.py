@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestration.lineage.graph import Field, Graph
 from orchestration.lineage.layout import HEADER, ROW, WIDTH, layout
+from orchestration.lineage.transformation import Transformation
 
 _TEMPLATE = Path(__file__).with_name("page.html")
 
@@ -36,18 +37,23 @@ def _data(graph: Graph) -> dict[str, Any]:
                 "fields": [_field(field, numbers[field.id]) for field in graph.fields_by_asset[asset.key]],
             }
         )
-    edges = [[numbers[edge.source], numbers[edge.target], int(edge.is_condition)] for edge in sorted(graph.edges)]
+    edges = [[numbers[edge.source], numbers[edge.target], _line(edge.transformation)] for edge in sorted(graph.edges)]
     return {"sizes": {"width": WIDTH, "header": HEADER, "row": ROW}, "assets": assets, "edges": edges}
+
+
+def _line(transformation: Transformation) -> str:
+    """What the line of an edge is drawn as: a class of the page's style; empty for a plain value."""
+    return "condition" if transformation.decides else "masked" if transformation.masks else ""
 
 
 def _field(field: Field, number: int) -> dict[str, Any]:
     told = {
-        "number": number,
         "path": field.id.path,
         "kind": field.kind,
         "type": field.type,
         "description": field.description,
         "classification": field.classification,
+        "classified_by": [str(step) for step in field.classified_by],
         "expression": field.expression,
     }
-    return {key: value for key, value in told.items() if value not in ("", None)}
+    return {"number": number} | {key: value for key, value in told.items() if value}

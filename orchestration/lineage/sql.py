@@ -2,13 +2,13 @@
 
 A column has values, which it is computed from, and conditions, which decide among values: what a `case` asks, what a
 window is parted and ordered by, what a joined row is found by. What only decides which rows there are (where, group by)
-counts for no column. OpenLineage's facet for column lineage calls the two direct and indirect.
+counts for no column.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import or_
 
@@ -19,6 +19,7 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope
 
 from orchestration.lineage.errors import UnreadableSqlError
+from orchestration.lineage.transformation import Transformation
 
 
 @dataclass(frozen=True, order=True)
@@ -30,30 +31,52 @@ class TableField:
     path: tuple[str, ...]
 
 
-Fields = frozenset[TableField]
+# What the macro `mask` compiles to for the lineage. No engine has such a function, so no model can be built with it:
+# only the macro, which emits it for this one purpose, can say that a value is masked.
+MASK = "watershed_mask"
 
 
 @dataclass(frozen=True)
 class Origins:
-    """What a column is made of."""
+    """What a column is made of, and how each field goes into it."""
 
-    values: Fields = frozenset()
-    conditions: Fields = frozenset()
+    fields: Mapping[TableField, Transformation] = field(default_factory=dict)
+
+    @property
+    def values(self) -> frozenset[TableField]:
+        """What it is computed from."""
+        return self._of(lambda how: how is Transformation.VALUE)
+
+    @property
+    def conditions(self) -> frozenset[TableField]:
+        """What only decides among values."""
+        return self._of(lambda how: how.decides)
+
+    @property
+    def masked(self) -> frozenset[TableField]:
+        """What is in it behind a mask alone."""
+        return self._of(lambda how: how is Transformation.MASKED)
 
     def __or__(self, other: Origins) -> Origins:
-        return Origins(self.values | other.values, self.conditions | other.conditions)
+        return _closest([*self.fields.items(), *other.fields.items()])
 
     def inside(self, member: str) -> Origins:
         """The member of a struct that these are."""
-        return Origins(_inside(self.values, member), _inside(self.conditions, member))
+        return _closest((replace(each, path=(*each.path, member)), how) for each, how in self.fields.items())
 
-    def deciding(self) -> Origins:
-        """The same, where it only decides among values."""
-        return Origins(conditions=self.values | self.conditions)
+    def through(self, transformation: Transformation) -> Origins:
+        """The same, behind a further step."""
+        return Origins({each: max(how, transformation) for each, how in self.fields.items()})
+
+    def _of(self, wanted: Callable[[Transformation], bool]) -> frozenset[TableField]:
+        return frozenset(each for each, how in self.fields.items() if wanted(how))
 
 
-def _inside(fields: Fields, member: str) -> Fields:
-    return frozenset(TableField(field.schema, field.table, (*field.path, member)) for field in fields)
+def _closest(pairs: Iterable[tuple[TableField, Transformation]]) -> Origins:
+    fields: dict[TableField, Transformation] = {}
+    for each, how in pairs:
+        fields[each] = min(how, fields.get(each, how))
+    return Origins(fields)
 
 
 _NOTHING = Origins()
@@ -124,19 +147,31 @@ class _Resolver:
 
     def _of(self, node: exp.Expr, scope: Scope, bound: Mapping[str, Origins]) -> Origins:
         """What an expression is made of. `bound` holds what the parameters of the lambdas around it stand for."""
+        _refuse_whole_rows(node)
         if isinstance(node, exp.Column):
             return self._named(node, scope)
         if isinstance(node, exp.Identifier):
             return bound.get(node.name, _NOTHING)
         if (member := _member(node)) is not None:
             return self._of(node.this, scope, bound).inside(member)
-        if isinstance(node, exp.Query) and (inner := self._scopes.get(id(node.unnest()))) is not None:
-            return self._outputs(inner)
+        if isinstance(node, exp.Query | exp.Exists) and (asked := self._asked(node)) is not None:
+            return asked
         children = list(node.iter_expressions())
         if any(isinstance(child, exp.Lambda) for child in children):
             return self._of_lambdas(node, children, scope, bound)
-        found = ((child, self._of(child, scope, bound)) for child in children)
-        return _union(origins.deciding() if _decides(child) else origins for child, origins in found)
+        found = _union(self._of(child, scope, bound).through(_transformation(child)) for child in children)
+        is_mask = isinstance(node, exp.Anonymous) and node.name.lower() == MASK
+        return found.through(Transformation.MASKED) if is_mask else found
+
+    def _asked(self, node: exp.Expr) -> Origins | None:
+        """What a query inside an expression is made of; None if there is none."""
+        if isinstance(node, exp.Exists):
+            # It is true or false by what the query asks for, whatever that selects.
+            inner = self._scopes.get(id(node.this.unnest()))
+            columns = inner.columns if inner else ()
+            return _union(self._read(column, inner) for column in columns if inner).through(Transformation.CONDITIONAL)
+        inner = self._scopes.get(id(node.unnest()))
+        return self._outputs(inner) if inner else None
 
     def _of_lambdas(
         self, node: exp.Expr, children: list[exp.Expr], scope: Scope, bound: Mapping[str, Origins]
@@ -156,7 +191,7 @@ class _Resolver:
         joins: list[exp.Join] = scope.expression.args.get("joins") or []
         on = next((join.args.get("on") for join in joins if join.alias_or_name == column.table), None)
         found_by = _union(self._read(other, scope) for other in on.find_all(exp.Column)) if on else _NOTHING
-        return self._read(column, scope) | found_by.deciding()
+        return self._read(column, scope) | found_by.through(Transformation.JOIN)
 
     def _read(self, column: exp.Column, scope: Scope) -> Origins:
         around: Scope | None = scope
@@ -167,20 +202,27 @@ class _Resolver:
             # A recursive query sees itself as a scope of its own over its first branch, without sources.
             return self.column(self._scopes.get(id(source.expression), source), column.name)
         if isinstance(source, exp.Table):
-            return Origins(frozenset({TableField(source.db, source.name, (column.name,))}))
+            return Origins({TableField(source.db, source.name, (column.name,)): Transformation.VALUE})
         raise UnreadableSqlError(f"{column.sql()} leads to no table")
 
 
-def _decides(node: exp.Expr) -> bool:
-    """Whether a part of an expression only decides among the values of the others."""
+def _refuse_whole_rows(node: exp.Expr) -> None:
+    """A row as one value, `to_json(flights)` or `columns(*)`: what is in it would not be seen."""
+    is_star = isinstance(node, exp.Star) and not isinstance(node.parent, exp.Count)
+    if is_star or isinstance(node, exp.TableColumn | exp.Columns):
+        raise UnreadableSqlError(f"{(node.parent or node).sql()[:200]} takes a row as a whole; name its columns")
+
+
+def _transformation(node: exp.Expr) -> Transformation:
+    """How a part of an expression goes into the whole."""
     match node.parent:
-        case exp.If() | exp.Case():  # The condition of a branch, what `case x when` compares.
-            return node.arg_key == "this"
-        case exp.Window():
-            return node.arg_key in ("partition_by", "order")
-        case exp.Filter():  # count(x) filter (where ...)
-            return node.arg_key == "expression"
-    return False
+        case exp.If() | exp.Case() if node.arg_key == "this":  # The condition of a branch, what `case x when` compares.
+            return Transformation.CONDITIONAL
+        case exp.Filter() if node.arg_key == "expression":  # count(x) filter (where ...)
+            return Transformation.CONDITIONAL
+        case exp.Window() if node.arg_key in ("partition_by", "order"):
+            return Transformation.WINDOW
+    return Transformation.VALUE
 
 
 def _query(scope: Scope) -> exp.Query:

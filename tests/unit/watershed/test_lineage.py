@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 import watershed.lineage
 from orchestration.lineage.errors import CompileError
-from orchestration.lineage.graph import Asset, AssetKind, Draft, Field, FieldId, FieldKind, Graph
+from orchestration.lineage.graph import Asset, AssetKind, Draft, Edge, Field, FieldId, FieldKind, Graph
+from orchestration.lineage.transformation import Transformation
 from watershed.cli import app
 
 RAW, CODE, NAME = (
@@ -27,7 +28,8 @@ def _graph() -> Graph:
     draft.add_asset(Asset("quicksight/delays", AssetKind.DASHBOARD))
     draft.add_field(Field(RAW, FieldKind.FIELD, "varchar(2)", classification="restricted"))
     draft.add_field(Field(CODE, FieldKind.COLUMN, "varchar(2)"), [RAW])
-    draft.add_field(Field(NAME, FieldKind.COLUMN, "varchar(9)"), [], [RAW])
+    draft.add_field(Field(NAME, FieldKind.COLUMN, "varchar(9)"))
+    draft.add_edges([Edge(RAW, NAME, Transformation.JOIN)])
     draft.add_field(Field(VISUAL, FieldKind.VISUAL), [CODE, NAME])
     return draft.graph()
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from orchestration.lineage.errors import UnknownFieldError
-from orchestration.lineage.graph import Asset, AssetKind, Draft, Field, FieldId, FieldKind, Graph, find
+from orchestration.lineage.graph import Asset, AssetKind, Draft, Edge, Field, FieldId, FieldKind, Graph, find
+from orchestration.lineage.transformation import Transformation
 
 PATHS = ["id", "flight", "flight.carrier", "flight.craft", "flight.craft.tail", "flight_id"]
 
@@ -22,9 +23,9 @@ def _draft() -> Draft:
 
 
 def _add(draft: Draft, asset: str, path: str, kind: FieldKind, made_of: list[str], conditions: list[str]) -> None:
-    draft.add_field(
-        Field(FieldId(asset, path), kind), [_id(name) for name in made_of], [_id(name) for name in conditions]
-    )
+    field = FieldId(asset, path)
+    draft.add_field(Field(field, kind), [_id(name) for name in made_of])
+    draft.add_edges(Edge(_id(name), field, Transformation.JOIN) for name in conditions)
 
 
 def _graph() -> Graph:
@@ -89,8 +90,8 @@ def test_a_walk_goes_on_to_its_end() -> None:
 
 def test_a_field_that_is_a_value_and_a_condition_is_a_value() -> None:
     graph = _graph()
-    assert not graph.is_condition(_id("landing/events.id"), _id("lake/flights.id"))
-    assert graph.is_condition(_id("landing/events.id"), _id("lake/flights.carrier"))
+    assert graph.transformation(_id("landing/events.id"), _id("lake/flights.id")) is Transformation.VALUE
+    assert graph.transformation(_id("landing/events.id"), _id("lake/flights.carrier")) is Transformation.JOIN
     assert len([edge for edge in graph.edges if edge.target.path == "id"]) == 1
 
 

@@ -40,8 +40,8 @@ def test_the_page_holds_every_field_and_every_edge(graph: Graph) -> None:
         field["number"]: f"{asset['key']}.{field['path']}" for asset in data["assets"] for field in asset["fields"]
     }
     assert set(names.values()) == {str(field) for field in graph.fields}
-    edges = {(names[source], names[target], bool(is_condition)) for source, target, is_condition in data["edges"]}
-    assert edges == {(str(edge.source), str(edge.target), edge.is_condition) for edge in graph.edges}
+    edges = {(names[source], names[target], how == "condition") for source, target, how in data["edges"]}
+    assert edges == {(str(edge.source), str(edge.target), edge.transformation.decides) for edge in graph.edges}
 
 
 def test_the_page_needs_no_network(graph: Graph) -> None:

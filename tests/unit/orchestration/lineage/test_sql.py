@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
 from orchestration.lineage.errors import UnreadableSqlError
-from orchestration.lineage.sql import Fields, Origins, column_sources
+from orchestration.lineage.sql import Origins, TableField, column_sources
+from orchestration.lineage.transformation import Transformation
 
 TABLES = {
     ("landing", "events"): ["id", "kind", "at", "flight", "legs", "minutes"],
@@ -17,7 +20,7 @@ def _origins(sql: str, dialect: str = "duckdb") -> dict[str, Origins]:
     return column_sources(sql, TABLES, dialect)
 
 
-def _names(fields: Fields) -> set[str]:
+def _names(fields: Iterable[TableField]) -> set[str]:
     return {f"{field.table}.{'.'.join(field.path)}" for field in fields}
 
 
@@ -72,6 +75,47 @@ def test_conditions_decide_among_values(expression: str, values: set[str], condi
     assert (_names(found.values), _names(found.conditions)) == (values, conditions)
 
 
+@pytest.mark.parametrize(
+    ("expression", "transformation"),
+    [
+        ("upper(kind)", "VALUE"),
+        ("kind = 'late'", "VALUE"),
+        ("count(distinct kind)", "VALUE"),
+        ("case when kind = 'late' then 1 end", "CONDITIONAL"),
+        ("case kind when 'late' then 1 end", "CONDITIONAL"),
+        ("if(kind = 'late', 1, 0)", "CONDITIONAL"),
+        ("count(*) filter (where kind = 'late')", "CONDITIONAL"),
+        ("exists (select 1 from lake.carriers where carriers.carrier = events.kind)", "CONDITIONAL"),
+        ("sum(case when kind = 'late' then 1 end) over (partition by id)", "CONDITIONAL"),
+        ("row_number() over (partition by kind)", "WINDOW"),
+        ("lag(minutes) over (order by kind)", "WINDOW"),
+        ("case when row_number() over (order by kind) = 1 then 1 end", "WINDOW"),
+        ("watershed_mask(kind)", "MASKED"),
+        ("watershed_mask(case when kind = 'late' then kind end)", "MASKED"),
+        ("case when watershed_mask(kind) = 'a1' then 1 end", "MASKED"),
+        ("coalesce(watershed_mask(kind), kind)", "VALUE"),
+        ("case when kind = 'late' then watershed_mask(kind) end", "CONDITIONAL"),
+        ("sha256(kind)", "VALUE"),
+    ],
+)
+def test_of_steps_in_a_row_the_loosest_counts_and_of_ways_side_by_side_the_closest(
+    expression: str, transformation: str
+) -> None:
+    found = _origins(f"select {expression} as made from landing.events")["made"]
+    kind = TableField("landing", "events", ("kind",))
+    assert found.fields[kind] is Transformation[transformation]
+
+
+def test_a_mask_holds_through_the_queries_behind_it_and_for_what_is_inside_alone() -> None:
+    found = _origins(
+        "with masked as (select watershed_mask(kind) as key, kind, id from landing.events) "
+        "select key, key || id as both_, kind from masked"
+    )
+    assert (_names(found["key"].masked), _names(found["key"].values)) == ({"events.kind"}, set())
+    assert (_names(found["both_"].masked), _names(found["both_"].values)) == ({"events.kind"}, {"events.id"})
+    assert (_names(found["kind"].masked), _names(found["kind"].values)) == (set(), {"events.kind"})
+
+
 def test_a_condition_stays_one_through_the_queries_behind_it() -> None:
     found = _origins(
         """
@@ -90,7 +134,7 @@ def test_a_joined_row_is_found_by_the_joins_condition() -> None:
         select id, carriers.name from flights left join lake.carriers as carriers on flights.code = carriers.carrier
         """
     )
-    assert found["id"] == Origins(found["id"].values)
+    assert set(found["id"].fields.values()) == {Transformation.VALUE}
     assert _names(found["name"].values) == {"carriers.name"}
     assert _names(found["name"].conditions) == {"carriers.carrier", "events.flight.carrier"}
 
@@ -146,6 +190,10 @@ def test_columns_come_in_the_order_of_the_query() -> None:
         "select idd from landing.events",
         "select nothing.id from landing.events",
         "select from where",
+        # A row as a whole: what is in it would not be seen.
+        "select to_json(events) as made from landing.events",
+        "with source as (select * from landing.events) select source as made from source",
+        "select struct_pack(*columns(*)) as made from landing.events",
         "drop table landing.events",
     ],
 )
