@@ -193,11 +193,16 @@ def dev(port: Annotated[int, typer.Option(help="Where Dagster's UI listens, on 1
 
 
 @app.command()
-def sql(query: Annotated[str | None, typer.Argument(help="One statement. Without it, a shell.")] = None) -> None:
-    """A DuckDB shell that has the landed tables and the models in it: landing.*, quarantine.*, lake.*, marts.*."""
-    from watershed.shell import one, shell
+def sql(
+    query: Annotated[str | None, typer.Argument(help="Statements. Without them, a shell.", metavar="SQL")] = None,
+) -> None:
+    """A DuckDB shell that has the landed tables and the models in it: landing.*, quarantine.*, lake.*, marts.*.
 
-    good = one(_local(), console, query) if query else shell(_local(), console)
+    Tables on a terminal; CSV, all rows, in a pipe or a file.
+    """
+    from watershed.shell import run, shell
+
+    good = run(_local(), console, query) if query else shell(_local(), console)
     raise typer.Exit(0 if good else 1)
 
 
