@@ -68,6 +68,8 @@ def load(
     documents: Iterable[Documents],
     options: BulkOptions,
     on_progress: Callable[[int], None] | None = None,
+    *,
+    require_alias: bool = False,
 ) -> Loaded:
     """Send documents into an index. Memory holds two requests a thread.
 
@@ -77,6 +79,7 @@ def load(
         documents: The documents, in parts of any size.
         options: Threads, size of a request, back-off.
         on_progress: Told the number of documents indexed so far.
+        require_alias: `index` is an alias; refuse to make an index of that name if it is gone.
 
     Raises:
         DocumentsRefusedError: If OpenSearch refused some; after the rest was tried, or after 1,000 of them.
@@ -98,10 +101,13 @@ def load(
         if on_progress is not None:
             on_progress(loaded.documents - counts.total())
 
+    def send(chunk: Documents) -> _Outcome:
+        return _send(client, index, chunk, options.backoff, stop, require_alias=require_alias)
+
     with ThreadPoolExecutor(options.threads, thread_name_prefix="bulk") as pool:
         try:
             for chunk in (chunk for part in documents for chunk in part.chunks(options.chunk_bytes)):
-                waiting.append((len(chunk), pool.submit(_send, client, index, chunk, options.backoff, stop)))
+                waiting.append((len(chunk), pool.submit(send, chunk)))
                 if len(waiting) > 2 * options.threads:
                     settle()
             while waiting:
@@ -115,13 +121,21 @@ def load(
     return loaded
 
 
-def _send(client: OpenSearch, index: str, documents: Documents, backoff: Backoff, stop: threading.Event) -> _Outcome:
+def _send(
+    client: OpenSearch,
+    index: str,
+    documents: Documents,
+    backoff: Backoff,
+    stop: threading.Event,
+    *,
+    require_alias: bool,
+) -> _Outcome:
     outcome, reason = _Outcome(), ""
     for attempt in range(backoff.tries):
         if attempt and stop.wait(backoff.seconds(attempt - 1)):
             return outcome  # the build has failed already; nobody looks at this
         try:
-            answer = _bulk(client, index, documents)
+            answer = _bulk(client, index, documents, require_alias=require_alias)
         except NoAnswerError as error:
             reason = f"no answer: {error}"
             continue
@@ -141,11 +155,14 @@ def _send(client: OpenSearch, index: str, documents: Documents, backoff: Backoff
     )
 
 
-def _bulk(client: OpenSearch, index: str, documents: Documents) -> dict[str, list[dict[str, dict]]]:
+def _bulk(
+    client: OpenSearch, index: str, documents: Documents, *, require_alias: bool
+) -> dict[str, list[dict[str, dict]]]:
     # Of each item its status, which keeps the positions, and its error; not the rest, which is most of the answer.
-    return client.bulk(
-        index=index, body=documents.body(), params={"filter_path": "items.index.status,items.index.error"}
-    )
+    params = {"filter_path": "items.index.status,items.index.error"}
+    if require_alias:
+        params["require_alias"] = "true"
+    return client.bulk(index=index, body=documents.body(), params=params)
 
 
 def _sort(items: list[dict[str, dict]], documents: Documents, outcome: _Outcome, *, first: bool) -> list[int]:
