@@ -11,6 +11,10 @@ class EngineStartError(LocalServicesError):
     """An engine did not start. Nothing of it is left running."""
 
 
+class EngineEndedError(LocalServicesError):
+    """An engine ended while something worked with it."""
+
+
 class StateInUseError(LocalServicesError):
     """Another process works with the local state."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import time
@@ -34,9 +35,11 @@ def exclusive(path: Path, what: str, wait_seconds: float = 0) -> Iterator[None]:
                 holder = path.read_text().strip() or "unknown"
                 raise StateInUseError(f"Another program (pid {holder}) is busy with {what}. Wait for it, or end it.")
             time.sleep(_POLL_SECONDS)
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        # On a full disk the lock holds all the same; others are not told by whom it is held.
+        with contextlib.suppress(OSError):
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
         try:
             yield
         finally:

@@ -132,8 +132,8 @@ def wait_until_healthy(process: Process, launch: Launch, healthy: Callable[[Proc
         EngineStartError: If it ended or did not answer in time; quotes the end of its log.
     """
     deadline = time.monotonic() + launch.healthy_within
-    while not (healthy(process) and _is_alive(process)):
-        if not _is_alive(process):
+    while not (healthy(process) and is_alive(process)):
+        if not is_alive(process):
             stop(process)
             raise EngineStartError(_failure(launch, process.log, "ended"))
         if time.monotonic() > deadline:
@@ -147,20 +147,21 @@ def wait_until_healthy(process: Process, launch: Launch, healthy: Callable[[Proc
 def stop(process: Process) -> None:
     """End a server: asked first, then by force. Returns when it is gone. One that has ended already is no error."""
     for signal_number, seconds in ((signal.SIGTERM, _STOP_SECONDS), (signal.SIGKILL, _STOP_SECONDS)):
-        if not _is_alive(process):
+        if not is_alive(process):
             break
         try:
             os.kill(process.pid, signal_number)
         except ProcessLookupError:
             break
         deadline = time.monotonic() + seconds
-        while _is_alive(process) and time.monotonic() < deadline:
+        while is_alive(process) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
     _reap(process.pid)
     process.record.unlink(missing_ok=True)
 
 
-def _is_alive(process: Process) -> bool:
+def is_alive(process: Process) -> bool:
+    """Whether this very process runs."""
     return identity(process.pid) == process.identity
 
 

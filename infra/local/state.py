@@ -36,6 +36,7 @@ _LOCKS = "locks"
 _JOB = "job-"
 _IDENTITY_FILE = "state.json"
 _DATA = ("dagster", "duckdb", "opensearch")  # folders
+_DERIVED = ("preview", "lineage")  # pages about the data
 _BUSY_SECONDS = 180.0
 
 
@@ -244,7 +245,7 @@ def _clear_what_outlived_aws(settings: Settings) -> str | None:
 def _clear(settings: Settings) -> tuple[str, ...]:
     """Remove what is ours in the state's folder, except for the locks."""
     cleared: list[str] = []
-    for part in (*_DATA, "logs", "processes"):
+    for part in (*_DATA, *_DERIVED, "logs", "processes"):
         folder = settings.state_dir / part
         if _is_filled(folder):
             cleared.append(part)

@@ -1,0 +1,50 @@
+"""What becomes of a job when a server ends that it works with."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.local.errors import EngineEndedError
+from infra.local.launch import identity
+from infra.local.processes import Process
+from watershed.watchdog import watched
+
+
+@pytest.fixture
+def server() -> Iterator[subprocess.Popen[bytes]]:
+    started = subprocess.Popen(["sleep", "60"])
+    yield started
+    started.kill()
+    started.wait()
+
+
+def process_of(server: subprocess.Popen[bytes], folder: Path) -> Process:
+    found = identity(server.pid)
+    assert found
+    return Process("aws", server.pid, found, "http://127.0.0.1:9", folder / "aws.log", folder / "aws.json")
+
+
+def test_a_job_is_broken_off_when_its_server_ends(server: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    processes: list[Process] = []
+    with pytest.raises(EngineEndedError, match=rf"aws \(pid {server.pid}, log .*\) ended"), watched(processes):
+        processes.append(process_of(server, tmp_path))
+        server.kill()
+        time.sleep(10)
+        pytest.fail("the job went on")
+
+
+def test_an_error_of_the_job_itself_is_left_alone(server: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), watched([process_of(server, tmp_path)]):
+        raise ZeroDivisionError
+
+
+def test_servers_that_end_after_the_job_are_no_matter(server: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    with watched([process_of(server, tmp_path)]):
+        pass
+    server.kill()
+    time.sleep(0.6)
