@@ -62,15 +62,39 @@ _OPTIONS = {
     "numeric": _NUMBERS,
     "array": {"minItems", "maxItems"},
 }
-# customProperties that mean something here. A misspelt one must not pass in silence.
-_CUSTOM = {
-    "contract": {"quarantineLimit"},
-    "kinesis": {"stream"},
-    "s3": {"delimiter", "nullValues"},
-    "field": {"partitionTransform"},
+# What each customProperty means here, by where it is written. A misspelt one must not pass in silence.
+CUSTOM_PROPERTIES: Mapping[str, Mapping[str, str]] = {
+    "contract": {
+        "quarantineLimit": "Greatest share of a landing's records that may break the contract: 0.01 is one of 100.",
+    },
+    "kinesis": {
+        "stream": "Name of the Kinesis stream, without the environment's prefix.",
+    },
+    "s3": {
+        "delimiter": "CSV: the character between values. Default: a comma.",
+        "nullValues": 'CSV: the texts that mean a missing value. Default: [""].',
+        "onReplace": "What becomes of a file's rows when a new version is dropped under its key: `append` keeps them"
+        " beside the new ones (default), `replace` removes them in the commit that brings the new ones.",
+        "deliveryStream": "Name of the Firehose delivery stream that writes the objects, without the environment's"
+        " prefix. Keys are <location>YYYY/MM/dd/HH/, in UTC.",
+        "sourceStream": "Firehose: name of the Kinesis stream that it reads. Default: producers put records into it.",
+        "compression": "Firehose: GZIP (default) or UNCOMPRESSED.",
+        "bufferSeconds": "Firehose: seconds after which a buffer is delivered, 0 to 900. Default: 300.",
+        "bufferMiB": "Firehose: MiB at which a buffer is delivered, 1 to 128. Default: 5.",
+        "lookBackHours": "Firehose: for how many hours an hour's prefix may still get objects. Default: 25.",
+    },
+    "field": {
+        "partitionTransform": "Iceberg transform of a partition key. Default: day of a timestamp, else the value.",
+    },
 }
+_OF_DELIVERY = ("sourceStream", "compression", "bufferSeconds", "bufferMiB", "lookBackHours")
+# https://docs.aws.amazon.com/firehose/latest/APIReference/API_BufferingHints.html; a look-back is at most a month.
+_RANGES = {"bufferSeconds": (0, 900), "bufferMiB": (1, 128), "lookBackHours": (1, 744)}
 _PHYSICAL_TYPE = re.compile(r"^(?P<name>[a-z]+(?: precision)?)(?:\((?P<args>\d+(?:\s*,\s*\d+)?)\))?$")
 _NAME = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
+# Firehose takes 64 characters; an environment's prefix comes before.
+_STREAM_NAME = re.compile(r"^[a-zA-Z0-9_.-]{1,100}$")
+_DELIVERY_STREAM_NAME = re.compile(r"^[a-zA-Z0-9_.-]{1,40}$")
 
 
 @dataclass(frozen=True)
@@ -123,14 +147,42 @@ class KinesisSource:
 
 
 @dataclass(frozen=True)
+class FirehoseDelivery:
+    """The Firehose delivery stream that writes a source's objects, by the name that the contract gives it.
+
+    `source_stream` is the Kinesis stream that it reads; None if producers put records into it. An hour's prefix may get
+    objects for `look_back` after the hour began: Firehose tries for up to 24 hours to deliver.
+    https://docs.aws.amazon.com/firehose/latest/dev/retry.html
+    """
+
+    stream: str
+    source_stream: str | None = None
+    compression: Literal["GZIP", "UNCOMPRESSED"] = "GZIP"
+    buffer_seconds: int = 300
+    buffer_mib: int = 5
+    look_back: timedelta = timedelta(hours=25)
+
+
+@dataclass(frozen=True)
 class ObjectSource:
-    """Objects under a prefix of one of the platform's buckets: `zone` is landing."""
+    """Objects under a prefix of one of the platform's buckets: `zone` is landing.
+
+    `replace` says that the rows of a key's older version go when a new one lands. `delivery` is None for files that
+    people drop.
+    """
 
     zone: str
     prefix: str
     format: Literal["csv", "json", "parquet"]
     delimiter: str = ","
     null_values: tuple[str, ...] = ("",)
+    replace: bool = False
+    delivery: FirehoseDelivery | None = None
+
+    @property
+    def error_prefix(self) -> str:
+        """Where Firehose puts what it could not process: beside the prefix that is landed, never in it."""
+        return f"errors/{self.prefix}"
 
 
 @dataclass(frozen=True)
@@ -220,8 +272,8 @@ def _breaches_of_platform(document: dict[str, Any], stem: str) -> Iterator[Mista
 def _breaches_of_custom(holder: Mapping[str, Any], kind: str, where: Sequence[str | int]) -> Iterator[Mistake]:
     """Custom properties that nothing reads. Those of other vendors are theirs."""
     for prop in holder.get("customProperties") or ():
-        if prop["property"] not in _CUSTOM[kind] and not prop.get("vendor"):
-            known = ", ".join(sorted(_CUSTOM[kind]))
+        if prop["property"] not in CUSTOM_PROPERTIES[kind] and not prop.get("vendor"):
+            known = ", ".join(sorted(CUSTOM_PROPERTIES[kind]))
             yield where, f"customProperty {prop['property']!r}: nothing reads it here; write {known}, or remove it"
 
 
@@ -241,21 +293,50 @@ def _breaches_of_server(document: dict[str, Any]) -> Iterator[Mistake]:
 def _breaches_of_stream(server: dict[str, Any], where: tuple[str | int, ...]) -> Iterator[Mistake]:
     if server.get("format") != "json":
         yield where, f"format is {server.get('format')!r}; write json"
-    if not re.fullmatch(r"[a-zA-Z0-9_.-]{1,100}", str(_custom(server).get("stream", ""))):
+    if not _STREAM_NAME.match(str(_custom(server).get("stream", ""))):
         yield where, "has no stream; write a customProperty `stream` with the stream's name (a-z, 0-9, -, _, .)"
 
 
 def _breaches_of_objects(server: dict[str, Any], where: tuple[str | int, ...]) -> Iterator[Mistake]:
     custom = _custom(server)
     if server.get("format") not in ("csv", "json", "parquet"):
-        yield where, f"format is {server.get('format')!r}; write csv, json (one document a line) or parquet"
+        yield where, f"format is {server.get('format')!r}; write csv, json or parquet"
     if not re.fullmatch(r"s3://\{landing\}/[A-Za-z0-9_./=-]+/", server.get("location", "")):
         yield (*where, "location"), "must be s3://{landing}/<prefix>/ : the zone's bucket is filled in"
+    elif server["location"].startswith("s3://{landing}/errors/"):
+        yield (*where, "location"), "must not begin with errors/ : Firehose puts there what it could not process"
     if not re.fullmatch(r'[^"\r\n]', str(custom.get("delimiter", ","))):
         yield where, f"delimiter is {custom['delimiter']!r}; write one character"
     nulls = custom.get("nullValues", [])
     if not isinstance(nulls, list) or not all(isinstance(value, str) for value in nulls):
         yield where, f"nullValues is {nulls!r}; write a list of strings in quotes"
+    if custom.get("onReplace", "append") not in ("append", "replace"):
+        yield where, f"onReplace is {custom['onReplace']!r}; write append or replace"
+    yield from (_breaches_of_delivery if "deliveryStream" in custom else _breaches_without_delivery)(server, where)
+
+
+def _breaches_of_delivery(server: dict[str, Any], where: tuple[str | int, ...]) -> Iterator[Mistake]:
+    custom = _custom(server)
+    if not _DELIVERY_STREAM_NAME.match(str(custom["deliveryStream"])):
+        yield where, f"deliveryStream is {custom['deliveryStream']!r}; write at most 40 of a-z, A-Z, 0-9, -, _ and ."
+    if server.get("format") != "json":
+        yield where, f"format is {server.get('format')!r}; what Firehose delivers is read as json"
+    if custom.get("onReplace") == "replace":
+        yield where, "onReplace is replace, but Firehose never writes a key twice; remove it"
+    if not _STREAM_NAME.match(str(custom.get("sourceStream", "none"))):
+        yield where, f"sourceStream is {custom['sourceStream']!r}; write the name of a Kinesis stream"
+    if custom.get("compression", "GZIP") not in ("GZIP", "UNCOMPRESSED"):
+        yield where, f"compression is {custom['compression']!r}; write GZIP or UNCOMPRESSED"
+    for name, (least, most) in _RANGES.items():
+        value = custom.get(name, least)
+        if type(value) is not int or not least <= value <= most:
+            yield where, f"{name} is {value!r}; write a whole number from {least} to {most}"
+
+
+def _breaches_without_delivery(server: dict[str, Any], where: tuple[str | int, ...]) -> Iterator[Mistake]:
+    for name in _OF_DELIVERY:
+        if name in _custom(server):
+            yield where, f"has {name}, but no deliveryStream; write its name, or remove {name}"
 
 
 def _breaches_of_sla(document: dict[str, Any]) -> Iterator[Mistake]:
@@ -459,6 +540,21 @@ def _source(server: dict[str, Any]) -> KinesisSource | ObjectSource:
         format=server["format"],
         delimiter=custom.get("delimiter", ","),
         null_values=tuple(custom.get("nullValues", ("",))),
+        replace=custom.get("onReplace") == "replace",
+        delivery=_delivery(custom) if "deliveryStream" in custom else None,
+    )
+
+
+def _delivery(custom: Mapping[str, Any]) -> FirehoseDelivery:
+    default = FirehoseDelivery(custom["deliveryStream"])
+    look_back = custom.get("lookBackHours")
+    return FirehoseDelivery(
+        stream=custom["deliveryStream"],
+        source_stream=custom.get("sourceStream"),
+        compression=custom.get("compression", default.compression),
+        buffer_seconds=custom.get("bufferSeconds", default.buffer_seconds),
+        buffer_mib=custom.get("bufferMiB", default.buffer_mib),
+        look_back=timedelta(hours=look_back) if look_back else default.look_back,
     )
 
 

@@ -19,16 +19,19 @@ from rich.text import Text
 from infra.local import state
 from infra.local.aws.engine import AwsEngine
 from infra.local.errors import StateInUseError
+from infra.local.processes import Process
 from infra.local.provision import provision
-from infra.local.traffic import already_played, drop_files, play
-from ingestion.contract import Contract, KinesisSource, load_contracts
+from infra.local.traffic import already_played, drop_files, play, put_weather
+from ingestion.contract import Contract, KinesisSource, ObjectSource, load_contracts
 from orchestration.settings import CONTRACTS_DIR, Settings
+from watershed.watchdog import watched
 
 if TYPE_CHECKING:
     from watershed.materialize import JobOutcome, Materializer
 
 FIRST, LAST = date(2013, 1, 1), date(2013, 1, 31)
 STREAM_CONTRACT = "flight_events"
+WEATHER_CONTRACT = "weather"
 
 
 @dataclass(frozen=True)
@@ -66,34 +69,47 @@ def run(settings: Settings, console: Console) -> bool:
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)
     steps = Steps(console, time.monotonic())
-    started: list[state.Process] = []
+    started: list[Process] = []
     with state.job_lock(settings, "demo"):
         try:
             with steps.step("local AWS") as say:
                 up = state.up(settings, [AwsEngine()])
                 started += up.started
                 say(_told(up))
-            with ThreadPoolExecutor(1, thread_name_prefix="engines") as pool:
+            used = [*up.started, *up.already_running]
+            with watched(used), ThreadPoolExecutor(1, thread_name_prefix="engines") as pool:
                 # OpenSearch takes its time to start: it does so while events are played and landed.
                 engines = pool.submit(state.up, settings)
-                try:
-                    return _run(settings, steps, engines)
-                except BaseException:
-                    started += engines.result().started
-                    raise
+                engines.add_done_callback(lambda done: _note(done, started, used))
+                return _run(settings, steps, engines)
         except BaseException:
             _end(settings, started, console)
             raise
+
+
+def _note(engines: Future[state.Up], started: list[Process], used: list[Process]) -> None:
+    """Note what the other engines' start has started, to be ended with the job, and what the job works with."""
+    if engines.exception() is None:
+        up = engines.result()
+        started += up.started
+        used += [*up.started, *up.already_running]
 
 
 def _run(settings: Settings, steps: Steps, engines: Future[state.Up]) -> bool:
     contracts = load_contracts(CONTRACTS_DIR)
     with steps.step("provision") as say:
         made = provision(settings, contracts.values())
-        names = [*made.streams, *made.buckets, *(f"Glue database {name}" for name in made.databases)]
+        names = [
+            *made.streams,
+            *made.delivery_streams,
+            *made.buckets,
+            *(f"Glue database {name}" for name in made.databases),
+        ]
         say(", ".join(names) or "all was there")
+    _require_started(engines)
     with steps.step("play") as say:
         _play(settings, contracts, say)
+    _require_started(engines)
     with steps.step("load") as say:
         from watershed.instance import open_instance
         from watershed.materialize import Materializer
@@ -117,6 +133,12 @@ def _run(settings: Settings, steps: Steps, engines: Future[state.Up]) -> bool:
     return all(outcome.good for outcome in outcomes)
 
 
+def _require_started(engines: Future[state.Up]) -> None:
+    """Raise what kept an engine from starting, such as a port that is taken. One that is starting is not waited for."""
+    if engines.done():
+        engines.result()
+
+
 def _run_if_needed(
     dagster: Materializer, job: str, before: JobOutcome, missing: set[str], say: Callable[[str], None]
 ) -> JobOutcome:
@@ -136,19 +158,30 @@ def _run_if_needed(
 
 
 def _play(settings: Settings, contracts: dict[str, Contract], say: Callable[[str], None]) -> None:
-    """Play the month into the stream unless it has been played, and drop the reference files."""
+    """Play the month and its weather unless that was done before, and drop the reference files."""
     source = contracts[STREAM_CONTRACT].source
     assert isinstance(source, KinesisSource)
     kinesis = boto3.client("kinesis", **settings.client_args())
     stream = settings.stream_name(source.stream)
     dropped = drop_files(boto3.client("s3", **settings.client_args()), settings.landing_bucket, contracts.values())
     files = f"{len(dropped)} reference files dropped into S3" if dropped else "the reference files were in S3"
+    # First: Firehose delivers it while the flights are played.
+    observations = _put_weather(settings, contracts)
+    files = f"{observations:,} observations of the weather into Firehose; {files}" if observations else files
     mark = already_played(kinesis, stream)
     if mark and mark.complete:
         say(f"{mark.events:,} events of {mark.dates} are in {stream} already; {files}")
         return
     played = play(kinesis, stream, FIRST, LAST, progress=lambda count: say(f"{count:,} events into {stream}"))
     say(f"{played.events:,} events into {stream}, {played.events / played.seconds:,.0f} a second; {files}")
+
+
+def _put_weather(settings: Settings, contracts: dict[str, Contract]) -> int:
+    source = contracts[WEATHER_CONTRACT].source
+    assert isinstance(source, ObjectSource)
+    assert source.delivery
+    firehose = boto3.client("firehose", **settings.client_args())
+    return put_weather(firehose, settings.stream_name(source.delivery.stream), FIRST, LAST)
 
 
 def _told(up: state.Up) -> str:
@@ -161,9 +194,14 @@ def _told(up: state.Up) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def _end(settings: Settings, processes: list[state.Process], console: Console) -> None:
+def _end(settings: Settings, processes: list[Process], console: Console) -> None:
     """End what this job started, unless another program works with it by now."""
+    if not processes:
+        return
+    names = " and ".join(process.name for process in processes)
     try:
         state.end(settings, processes)
     except StateInUseError as error:
-        console.print(f"Left running: {error}", highlight=False)
+        console.print(f"Left running: {names}. {error}", highlight=False)
+    else:
+        console.print(f"Broken off: ended {names}, which this job had started.", highlight=False)

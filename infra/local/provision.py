@@ -9,11 +9,15 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from ingestion.contract import Contract, KinesisSource
+from ingestion.contract import Contract, FirehoseDelivery, KinesisSource, ObjectSource
 from orchestration.settings import Settings
 
 SHARDS = 2
 """Of each stream: more than one, so that order across shards is nowhere taken for granted."""
+
+LONGEST_BUFFER_SECONDS = 1
+"""What Firehose has buffered is delivered after at most so long, whatever the contract says: nobody waits a minute for
+the local one."""
 
 
 @dataclass(frozen=True)
@@ -22,11 +26,12 @@ class Provisioned:
 
     buckets: tuple[str, ...]
     streams: tuple[str, ...]
+    delivery_streams: tuple[str, ...]
     databases: tuple[str, ...]
 
 
 def provision(settings: Settings, contracts: Iterable[Contract]) -> Provisioned:
-    """Create buckets, a stream for each contract that is fed by one, and Glue databases. May be repeated.
+    """Create buckets, the streams and delivery streams that contracts name, and Glue databases. May be repeated.
 
     Args:
         settings: Names everything.
@@ -40,22 +45,61 @@ def provision(settings: Settings, contracts: Iterable[Contract]) -> Provisioned:
     def client(service: str) -> Any:
         return session.client(service, **settings.client_args())  # pyright: ignore[reportCallIssue, reportArgumentType]
 
-    s3, kinesis, glue = client("s3"), client("kinesis"), client("glue")
+    s3, kinesis, firehose, glue = client("s3"), client("kinesis"), client("firehose"), client("glue")
     # us-east-1 is where a bucket is made unless told otherwise, and S3 refuses to be told that.
     elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": settings.region}}
     placed = {} if settings.region == "us-east-1" else elsewhere
     there = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
     buckets = (settings.landing_bucket, settings.lake_bucket, settings.results_bucket)
     sources = [contract.source for contract in contracts]
-    streams = [settings.stream_name(source.stream) for source in sources if isinstance(source, KinesisSource)]
+    delivered = {
+        settings.stream_name(source.delivery.stream): (source, source.delivery)
+        for source in sources
+        if isinstance(source, ObjectSource) and source.delivery
+    }
+    streams = {source.stream for source in sources if isinstance(source, KinesisSource)}
+    streams |= {delivery.source_stream for _, delivery in delivered.values() if delivery.source_stream}
     databases = (settings.landing_database, settings.quarantine_database, settings.lake_database)
     return Provisioned(
         buckets=_created(
             [name for name in buckets if name not in there], lambda name: s3.create_bucket(Bucket=name, **placed)
         ),
-        streams=_created(streams, lambda name: kinesis.create_stream(StreamName=name, ShardCount=SHARDS)),
+        streams=_created(
+            sorted(settings.stream_name(stream) for stream in streams),
+            lambda name: kinesis.create_stream(StreamName=name, ShardCount=SHARDS),
+        ),
+        delivery_streams=_created(
+            delivered,
+            lambda name: firehose.create_delivery_stream(**_delivery_stream(settings, name, *delivered[name])),
+        ),
         databases=_created(databases, lambda name: glue.create_database(DatabaseInput={"Name": name})),
     )
+
+
+def _delivery_stream(settings: Settings, name: str, source: ObjectSource, delivery: FirehoseDelivery) -> dict[str, Any]:
+    """The arguments of CreateDeliveryStream. No role is looked at here; the names are as AWS would have them."""
+    role = f"arn:aws:iam::{settings.account_id}:role/{settings.prefix}-firehose"
+    arguments: dict[str, Any] = {
+        "DeliveryStreamName": name,
+        "DeliveryStreamType": "DirectPut",
+        "ExtendedS3DestinationConfiguration": {
+            "RoleARN": role,
+            "BucketARN": f"arn:aws:s3:::{settings.landing_bucket}",
+            "Prefix": source.prefix,
+            "ErrorOutputPrefix": f"{source.error_prefix}!{{firehose:error-output-type}}/",
+            "BufferingHints": {
+                "SizeInMBs": delivery.buffer_mib,
+                "IntervalInSeconds": min(delivery.buffer_seconds, LONGEST_BUFFER_SECONDS),
+            },
+            "CompressionFormat": delivery.compression,
+        },
+    }
+    if delivery.source_stream:
+        stream = settings.stream_name(delivery.source_stream)
+        arn = f"arn:aws:kinesis:{settings.region}:{settings.account_id}:stream/{stream}"
+        arguments["DeliveryStreamType"] = "KinesisStreamAsSource"
+        arguments["KinesisStreamSourceConfiguration"] = {"KinesisStreamARN": arn, "RoleARN": role}
+    return arguments
 
 
 def _created(names: Iterable[str], create: Callable[[str], object]) -> tuple[str, ...]:

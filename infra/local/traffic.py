@@ -1,4 +1,4 @@
-"""Plays the real flights into Kinesis, and drops the reference files into S3."""
+"""Plays the real flights into Kinesis, puts the weather into Firehose, and drops the reference files into S3."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from botocore.exceptions import ClientError
 
 from infra.local.errors import LocalServicesError, StreamAlreadyPlayedError
 from infra.local.flights import data_file, events
+from infra.local.weather import observations
 from ingestion.contract import Contract, ObjectSource
 
 MAX_CALL_RECORDS = 500
 MAX_CALL_BYTES = 5 * 1024 * 1024
 MAX_AGGREGATE_BYTES = 50 * 1024
-REFERENCE_FILES = ("airlines", "airports")
+REFERENCE_FILES = ("airlines", "airports", "planes")
 
 _ATTEMPTS = 10
 _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 5.0
 
-# The stream's own tags say what was played into it, so that this is forgotten with the stream.
+# A (delivery) stream's own tags say what was played into it, so that this is forgotten with the stream.
 _DATES_TAG, _EVENTS_TAG, _STATE_TAG = "played-dates", "played-events", "played-state"
 _COMPLETE, _INCOMPLETE = "complete", "incomplete"
 
@@ -146,6 +147,54 @@ def send(kinesis: Any, stream: str, batch: pa.RecordBatch, *, aggregate: bool = 
         count += len(call)
         size += sum(len(record["Data"]) for record in call)
     return count, size
+
+
+def put_weather(firehose: Any, delivery_stream: str, first: date, last: date) -> int:
+    """Put the observations of some days into a delivery stream, in the order in which they were made.
+
+    Days that were put before are left; where that was interrupted, the days are put again, as a producer would that
+    does not know what arrived.
+
+    Args:
+        firehose: A boto3 client.
+        delivery_stream: The delivery stream's deployed name.
+        first: First date, in 2013.
+        last: Last one, inclusive.
+
+    Returns:
+        The number of observations that were put now: 0 if they, or those of other days, were put before.
+
+    Raises:
+        LocalServicesError: If there is no data for these days, or Firehose refuses records for too long.
+    """
+    tags = firehose.list_tags_for_delivery_stream(DeliveryStreamName=delivery_stream)["Tags"]
+    if any(tag["Key"] == _DATES_TAG for tag in tags):
+        return 0
+    count = 0
+    for batch in observations(first, last, MAX_CALL_RECORDS):
+        _put_batch(
+            firehose, delivery_stream, [{"Data": f"{payload}\n".encode()} for payload in batch["payload"].to_pylist()]
+        )
+        count += batch.num_rows
+    played = {_DATES_TAG: f"{first}/{last}", _EVENTS_TAG: str(count)}
+    firehose.tag_delivery_stream(
+        DeliveryStreamName=delivery_stream, Tags=[{"Key": key, "Value": value} for key, value in played.items()]
+    )
+    return count
+
+
+def _put_batch(firehose: Any, delivery_stream: str, call: Sequence[Record]) -> None:
+    """Put a call's records; those that are refused again and again, ever more slowly."""
+    refused, why = list(call), ""
+    for attempt in range(_ATTEMPTS):
+        answers = firehose.put_record_batch(DeliveryStreamName=delivery_stream, Records=refused)["RequestResponses"]
+        failed = [(record, answer) for record, answer in zip(refused, answers, strict=True) if "ErrorCode" in answer]
+        if not failed:
+            return
+        refused = [record for record, _ in failed]
+        why = f"{failed[0][1]['ErrorCode']}: {failed[0][1].get('ErrorMessage', '')}"
+        time.sleep(min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2**attempt))
+    raise LocalServicesError(f"{delivery_stream} refused {len(refused)} records {_ATTEMPTS} times ({why}). Put again.")
 
 
 def drop_files(s3: Any, bucket: str, contracts: Iterable[Contract]) -> tuple[str, ...]:

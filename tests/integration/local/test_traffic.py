@@ -145,7 +145,7 @@ def test_an_interrupted_play_goes_on_where_it_stopped(
 def test_reference_files_are_dropped_once(settings: Settings, client: Any, contracts: dict[str, Contract]) -> None:
     s3 = client(settings, "s3")
     keys = traffic.drop_files(s3, settings.landing_bucket, contracts.values())
-    assert keys == ("files/airlines/airlines.csv", "files/airports/airports.csv")
+    assert keys == tuple(f"files/{name}/{name}.csv" for name in ("airlines", "airports", "planes"))
     assert traffic.drop_files(s3, settings.landing_bucket, contracts.values()) == ()
     body = s3.get_object(Bucket=settings.landing_bucket, Key=keys[0])["Body"].read()
     assert body.startswith(b"carrier,name\n")
@@ -162,7 +162,7 @@ def test_provisioning_creates_what_the_contracts_need_once(
     for database in made.databases:
         client(fresh_settings, "glue").get_database(Name=database)
     again = provision(fresh_settings, contracts.values())
-    assert (again.buckets, again.streams, again.databases) == ((), (), ())
+    assert (again.buckets, again.streams, again.delivery_streams, again.databases) == ((), (), (), ())
 
 
 def test_provisioning_works_in_another_region(fresh_settings: Settings, contracts: dict[str, Contract]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from infra.local.provision import provision
 from infra.local.state import local_environment
-from infra.local.traffic import drop_files, play
+from infra.local.traffic import drop_files, play, put_weather
 from ingestion.contract import KinesisSource, load_contracts
 from orchestration.dbt import parse, stale_manifests
 from orchestration.settings import CONTRACTS_DIR, Settings, settings
@@ -33,6 +33,7 @@ def platform(local_aws: Settings, tmp_path_factory: pytest.TempPathFactory) -> S
     kinesis, s3 = (_client(found, service) for service in ("kinesis", "s3"))
     play(kinesis, found.stream_name(source.stream), date(2013, 1, 1), date(2013, 1, 1))
     drop_files(s3, found.landing_bucket, contracts.values())
+    put_weather(_client(found, "firehose"), found.stream_name("weather"), date(2013, 1, 1), date(2013, 1, 1))
     for layer in stale_manifests():
         parse(layer)
     return found

@@ -154,7 +154,10 @@ WRONG_DOCUMENTS: list[tuple[Callable[[Document], None], str]] = [
     (change(("servers",), [files("xml")]), r"format is 'xml'; write csv, json"),
     (change(("servers",), [files("csv", delimiter="||")]), r"delimiter is '\|\|'; write one character"),
     (change(("servers",), [files("csv", nullValues=["", 0])]), r"nullValues is \['', 0\]; write a list of strings"),
-    (change(("servers",), [files("csv", separator=";")]), r"'separator': nothing reads it here; write delimiter"),
+    (
+        change(("servers",), [files("csv", separator=";")]),
+        r"'separator': nothing reads it here; write bufferMiB, .*delimiter",
+    ),
     (
         change(("servers",), [files("csv") | {"location": "s3://bucket/x/"}]),
         r"location: must be s3://\{landing\}/<prefix>/",
