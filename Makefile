@@ -26,11 +26,16 @@ $(UV):
 	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing (Debian: apt install python3-venv)." >&2; exit 1; }
 	@$(BIN)/pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
 
-$(VENV)/.locked: requirements.lock pyproject.toml $(UV)
+# Also where a command is missing that the environment should have.
+COMMANDS := watershed dbt dg
+$(VENV)/.locked: requirements.lock pyproject.toml $(UV) $(if $(filter-out $(wildcard $(COMMANDS:%=$(BIN)/%)),$(COMMANDS:%=$(BIN)/%)),incomplete)
 	@echo "installing the locked environment ..."
 	@$(UV) pip sync --quiet --require-hashes --compile-bytecode requirements.lock
 	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
+
+.PHONY: incomplete
+incomplete:
 
 .PHONY: setup
 setup: $(VENV)/.locked ## Install the locked environment, dbt's manifests and, where there is Java, OpenSearch

@@ -210,9 +210,10 @@ def _note_check(assets: dict[dg.AssetKey, AssetOutcome], check: Any) -> None:
     if check.passed:
         outcome.passed += 1
         return
-    said = f"{check.check_name}: {check.description or 'failed'}"
-    outcome.notes.append(said)
-    if check.severity == dg.AssetCheckSeverity.WARN:
+    warns = check.severity == dg.AssetCheckSeverity.WARN
+    verdict = "warned" if warns else "failed"
+    outcome.notes.append(f"{check.check_name} {verdict}{f': {check.description}' if check.description else ''}")
+    if warns:
         outcome.warned += 1
     else:
         outcome.failed += 1

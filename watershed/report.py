@@ -22,7 +22,8 @@ def print_report(settings: Settings, console: Console, outcomes: Sequence[JobOut
     for note in _notes(assets, outcomes):
         console.print(note, highlight=False, soft_wrap=True)
     console.print(f"\n{_verdict(assets, outcomes)} {seconds:.0f} s in all.", highlight=False, soft_wrap=True)
-    console.print(_where_next(settings), highlight=False, soft_wrap=True)
+    indexed = any(asset.key.path[0] == "opensearch" and asset.state != "skipped" for asset in assets)
+    console.print(_where_next(settings, indexed=indexed), highlight=False, soft_wrap=True)
 
 
 def _table(assets: Sequence[AssetOutcome]) -> Table:
@@ -58,11 +59,11 @@ def _verdict(assets: Sequence[AssetOutcome], outcomes: Sequence[JobOutcome]) -> 
     return "[green]Nothing new: no record landed a second time, and nothing was rebuilt.[/]"
 
 
-def _where_next(settings: Settings) -> str:
+def _where_next(settings: Settings, *, indexed: bool) -> str:
+    search = f"\n  curl '{settings.opensearch_url}/flights/_search?q=carrier:UA&size=1&pretty'" if indexed else ""
     return f"""
 Where to look next
   make dev                                           Dagster's UI: the graph, these runs, their logs
   .venv/bin/watershed sql                            the landed tables and the models, in SQL
-  cd dbt_project && ../.venv/bin/dbt build           change a model and build it
-  curl '{settings.opensearch_url}/flights/_search?q=carrier:UA&size=1&pretty'
+  cd dbt_project && ../.venv/bin/dbt build           change a model and build it{search}
   .venv/bin/watershed status | down | reset          what runs; end it; clear it all"""

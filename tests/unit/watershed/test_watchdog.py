@@ -30,12 +30,15 @@ def process_of(server: subprocess.Popen[bytes], folder: Path) -> Process:
 
 
 def test_a_job_is_broken_off_when_its_server_ends(server: subprocess.Popen[bytes], tmp_path: Path) -> None:
-    processes: list[Process] = []
-    with pytest.raises(EngineEndedError, match=rf"aws \(pid {server.pid}, log .*\) ended"), watched(processes):
-        processes.append(process_of(server, tmp_path))
-        server.kill()
-        time.sleep(10)
-        pytest.fail("the job went on")
+    def job() -> None:
+        processes: list[Process] = []
+        with watched(processes):
+            processes.append(process_of(server, tmp_path))
+            server.kill()
+            time.sleep(10)
+
+    with pytest.raises(EngineEndedError, match=rf"aws \(pid {server.pid}, log .*\) ended"):
+        job()
 
 
 def test_an_error_of_the_job_itself_is_left_alone(server: subprocess.Popen[bytes], tmp_path: Path) -> None:
