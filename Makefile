@@ -26,9 +26,8 @@ $(UV):
 	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing (Debian: apt install python3-venv)." >&2; exit 1; }
 	@$(BIN)/pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
 
-# Also where a command is missing that the environment should have.
-COMMANDS := watershed dbt dg
-$(VENV)/.locked: requirements.lock pyproject.toml $(UV) $(if $(filter-out $(wildcard $(COMMANDS:%=$(BIN)/%)),$(COMMANDS:%=$(BIN)/%)),incomplete)
+# Also where the command is missing, as after an installation that was broken off.
+$(VENV)/.locked: requirements.lock pyproject.toml $(UV) $(if $(wildcard $(BIN)/watershed),,incomplete)
 	@echo "installing the locked environment ..."
 	@$(UV) pip sync --quiet --require-hashes --compile-bytecode requirements.lock
 	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
