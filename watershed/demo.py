@@ -92,7 +92,7 @@ def _note(engines: Future[state.Up], started: list[Process], used: list[Process]
     if engines.exception() is None:
         up = engines.result()
         started += up.started
-        used += [*up.started, *up.already_running]
+        used += [process for process in (*up.started, *up.already_running) if process not in used]
 
 
 def _run(settings: Settings, steps: Steps, engines: Future[state.Up]) -> bool:
