@@ -33,7 +33,7 @@ def compiled_manifest(target_path: Path = TARGET_PATH) -> dict[str, Any]:
 
 
 def _compile(target_path: Path) -> None:
-    target = ["--profiles-dir", str(Path(__file__).parent), "--target", "memory", "--target-path", str(target_path)]
+    target = ["--profiles-dir", str(Path(__file__).parent), "--target", "lineage", "--target-path", str(target_path)]
     command = [EXECUTABLE, "--quiet", "--no-use-colors", "compile", "--select", "resource_type:model", *target]
     run = subprocess.run(command, cwd=DBT_PROJECT_DIR, capture_output=True, text=True, check=False)
     if run.returncode:

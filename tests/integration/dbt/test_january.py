@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import importlib.util
 import io
 import zipfile
@@ -147,3 +148,11 @@ def test_landed_tables_and_models_resolve_as_in_dbt(january: Lake) -> None:
             assert connection.sql(f"select count(*) from {name}").fetchone() is not None
         assert connection.sql("select count(*) from lake.stg_flight_events").fetchone() == (80_561,)
         assert connection.sql("select current_setting('TimeZone')").fetchone() == ("UTC",)
+
+
+def test_an_aircraft_is_masked_as_a_salted_hash_of_its_registration(january: Lake) -> None:
+    masked = january.rows("select distinct tail_number, aircraft_key from marts.fct_flights")
+    assert len(masked) > 2_000
+    for tail_number, aircraft_key in masked:
+        digest = tail_number and hashlib.sha256(f"local:{tail_number}".encode()).hexdigest()
+        assert aircraft_key == (digest and digest[:32])

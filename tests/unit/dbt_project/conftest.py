@@ -18,7 +18,7 @@ TARGETS = ("local", "athena", "redshift")
 
 # One process for all targets: importing dbt takes longer than parsing. It prints what each command answered.
 _COMMANDS = """
-import json, sys
+import json, os, sys
 from dbt.cli.main import dbtRunner
 
 folder = sys.argv[1]
@@ -38,10 +38,20 @@ for target in sys.argv[2:]:
         # Introspection is what would need a connection.
         offline = ["--no-populate-cache", "--no-introspect"]
         compiled = runner.invoke(["compile", *offline, *arguments]).success
+    warned = list(warnings)
+    # The mask as it is compiled with the salt of a secret, and what is said without one.
+    mask = ["compile", "--inline", "select {{ mask('tail_number') }} as aircraft_key", "--no-introspect"]
+    os.environ |= {"WATERSHED_ENVIRONMENT": "production", "WATERSHED_MASK_SALT": "0123456789abcdef" * 2}
+    masked = runner.invoke([*mask, "--no-populate-cache", *arguments])
+    del os.environ["WATERSHED_MASK_SALT"]
+    unsalted = runner.invoke([*mask, "--no-populate-cache", *arguments])
+    del os.environ["WATERSHED_ENVIRONMENT"]
     print(json.dumps({
         "target": target,
         "success": parsed.success and listed.success and compiled,
-        "warnings": warnings,
+        "warnings": warned,
+        "masked": masked.result.results[0].node.compiled_code if masked.success else str(masked.exception),
+        "unsalted": str(unsalted.exception),
         "selected": listed.result or [],
     }), file=sys.stderr)
 """
@@ -55,6 +65,10 @@ class Parsed:
     manifest: dict[str, Any]
     warnings: list[str]
     """Warnings and errors that were shown."""
+    masked: str
+    """A query that masks a column, in production."""
+    unsalted: str
+    """What is said of it where there is no salt."""
     selected: list[str]
     """What a command takes that selects nothing."""
     compiled: Path
@@ -97,6 +111,8 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Parsed]:
             target=answer["target"],
             manifest=json.loads((folder / answer["target"] / "manifest.json").read_text(encoding="utf-8")),
             warnings=answer["warnings"],
+            masked=answer["masked"],
+            unsalted=answer["unsalted"],
             selected=answer["selected"],
             compiled=folder / answer["target"] / "compiled" / "watershed",
         )

@@ -131,6 +131,7 @@ final as (
         cast(carrier as varchar(2)) as carrier,
         cast(flight_number as integer) as flight_number,
         cast(tail_number as varchar(8)) as tail_number,
+        {{ mask('tail_number') }} as aircraft_key,
         cast(origin as varchar(3)) as origin,
         cast(destination as varchar(3)) as destination,
         cast(distance_miles as integer) as distance_miles,

@@ -13,6 +13,7 @@ final as (
         carrier,
         flight_number,
         tail_number,
+        aircraft_key,
         origin,
         destination,
         cast(origin || '-' || destination as varchar(7)) as route,
