@@ -1,5 +1,7 @@
 """What goes wrong in the wiring itself."""
 
+from collections.abc import Sequence
+
 
 class OrchestrationError(Exception):
     """The base of them all. The message says what is wrong and how to mend it."""
@@ -11,3 +13,15 @@ class ParseError(OrchestrationError):
 
 class SettingsError(OrchestrationError):
     """A setting is unknown, missing or wrong."""
+
+
+class ModelsNotBuiltError(OrchestrationError):
+    """dbt could not build models, or a test of them failed. `events` is what it did until then, for Dagster."""
+
+    def __init__(self, message: str, events: Sequence[object] = ()) -> None:
+        self.events = tuple(events)
+        super().__init__(message)
+
+
+class UnknownNameError(OrchestrationError):
+    """There is no contract, or no asset, of a name that was given."""

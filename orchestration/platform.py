@@ -68,6 +68,10 @@ class Lander(dg.ConfigurableResource):
         config = settings()
         return has_news(contract, reader(config, contract, max_bytes=1), _tables(config, contract))
 
+    def snapshots(self, contract: Contract) -> int:
+        """The snapshots that a landing table keeps. Each commit makes one, until maintenance removes old ones."""
+        return len(_tables(settings(), contract).landing.metadata.snapshots)
+
 
 def open_catalog(config: Settings) -> Catalog:
     """The Glue catalog."""

@@ -24,7 +24,7 @@ RECONCILIATION, QUARANTINE_LIMIT, FRESHNESS = "reconciliation", "quarantine_limi
 _RETRIES = 3
 _FIRST_WAIT_SECONDS = 15
 # OSError is what Arrow's file system, which writes the data files, says of S3.
-_PASSING = (ClientError, BotoCoreError, OSError, CommitFailedException, PositionMoved)
+PASSING = (ClientError, BotoCoreError, OSError, CommitFailedException, PositionMoved)
 
 
 @dg.definitions
@@ -115,7 +115,7 @@ def _failure(context: dg.AssetExecutionContext, error: Exception) -> Exception:
     """What to raise for an error of a landing: whether it is worth another try."""
     if isinstance(error, IngestionError) and not isinstance(error, PositionMoved):
         return dg.Failure(str(error), allow_retries=False)  # a second try would end the same way
-    if isinstance(error, _PASSING):
+    if isinstance(error, PASSING):
         context.log.warning(f"AWS refused or did not answer, or others were faster: {error}")
         return dg.RetryRequested(max_retries=_RETRIES, seconds_to_wait=_FIRST_WAIT_SECONDS * 2**context.retry_number)
     return error
