@@ -193,6 +193,34 @@ def dev(port: Annotated[int, typer.Option(help="Where Dagster's UI listens, on 1
 
 
 @app.command()
+def land(
+    contract: Annotated[str, typer.Argument(help="The contract's name.")],
+    follow: Annotated[bool, typer.Option("--follow", help="Go on landing until Ctrl-C or SIGTERM.")] = False,
+    through: Annotated[
+        str | None,
+        typer.Option(metavar="INDEX", help="Carry it on: build the models behind it, update opensearch/<index>."),
+    ] = None,
+    every: Annotated[
+        str, typer.Option(metavar="TIME", help="With --follow, from one landing to the next: 2s, 1min.")
+    ] = "5s",
+    report_every: Annotated[
+        str, typer.Option(metavar="TIME", help="With --follow, between two reports to Dagster, tests before each.")
+    ] = "60s",
+    as_json: Annotated[bool, typer.Option("--json", help="With --follow, print a line of JSON for each cycle.")] = False,
+) -> None:
+    """Land what is new of a contract, once or from now on, as its asset does; Dagster is told. Any environment."""
+    from watershed import follow as following
+    from watershed.durations import seconds
+
+    config, found = settings(), following.find_contract(contract)
+    if follow:
+        cadence = following.Cadence(seconds(every), seconds(report_every))
+        following.follow(config, console, found, through, cadence, as_json=as_json)
+    else:
+        following.land_once(config, console, found, through)
+
+
+@app.command()
 def sql(
     query: Annotated[str | None, typer.Argument(help="Statements. Without them, a shell.", metavar="SQL")] = None,
 ) -> None:
