@@ -155,8 +155,8 @@ class _Loop:
         every = max(self._cadence.every, _SLOW_SECONDS) if snapshots > MOST_SNAPSHOTS else self._cadence.every
         if every > self._every:
             self.say(
-                f"landing.{self._contract.name} has {snapshots:,} snapshots, more than {MOST_SNAPSHOTS:,}: landing every"
-                f" {every:g} s until its maintenance has compacted it and removed old snapshots"
+                f"landing.{self._contract.name} has {snapshots:,} snapshots, more than {MOST_SNAPSHOTS:,}: landing"
+                f" every {every:g} s until its maintenance has compacted it and removed old snapshots"
             )
         self._every = every
 
