@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -281,3 +281,63 @@ def preview(
     if open_page:
         for page in pages:
             typer.launch(page.resolve().as_uri())
+
+
+new = typer.Typer(help="Draft what a team declares.", no_args_is_help=True)
+app.add_typer(new, name="new")
+
+
+@new.command("contract")
+def new_contract(
+    name: Annotated[str, typer.Argument(help="Of the data set: lower-case letters, digits and underscores.")],
+    samples: Annotated[
+        list[Path],
+        typer.Option("--from", metavar="FILE", help="Sample records: JSON, CSV or Parquet, plain or gzip; - is stdin."),
+    ],
+    *,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Comes in on a Kinesis stream. The default for JSON.")
+    ] = False,
+    firehose: Annotated[bool, typer.Option("--firehose", help="Comes in through Firehose, as objects in S3.")] = False,
+    files: Annotated[
+        bool, typer.Option("--files", help="Comes in as files in S3. The default for CSV, Parquet.")
+    ] = False,
+    purpose: Annotated[str | None, typer.Option(help="What the data set is for, in a sentence.")] = None,
+    domain: Annotated[str | None, typer.Option(help="The group of data sets that it belongs to.")] = None,
+    team: Annotated[str | None, typer.Option(help="The team that owns it.")] = None,
+    sample: Annotated[int, typer.Option(min=1, help="How many records to read, at most.")] = 20_000,
+    format_: Annotated[
+        Literal["json", "csv", "parquet"] | None, typer.Option("--format", help="If the names do not tell.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a contract that is there.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the draft, write nothing.")] = False,
+) -> None:
+    """Draft a contract from sample records: types, keys, rules, and what is unsure, ready to edit."""
+    from ingestion.draft.document import Head, Transport
+    from watershed.new_contract import run
+
+    ways: list[tuple[Transport, bool]] = [("stream", stream), ("firehose", firehose), ("files", files)]
+    chosen: list[Transport] = [way for way, given in ways if given]
+    if len(chosen) > 1:
+        errors.print(f"A contract has one way in: choose of --{', --'.join(chosen)}.")
+        raise typer.Exit(2)
+    head = Head(name, purpose, domain, team)
+    transport = chosen[0] if chosen else None
+    run(console, head, transport, samples, CONTRACTS_DIR, most=sample, format_=format_, force=force, dry_run=dry_run)
+
+
+@app.command()
+def put(
+    contract: Annotated[str, typer.Argument(help="The contract's name.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Records, one a line; or files for S3.")],
+) -> None:
+    """Send the records of files to a contract's source on the local AWS: its stream, Firehose, or prefix in S3."""
+    from watershed.put import find_contract
+    from watershed.put import put as put_file
+
+    settings_, found = _local(), find_contract(CONTRACTS_DIR, contract)
+    for path in files:
+        done = put_file(settings_, found, path)
+        console.print(
+            f"put {path.name}: {'' if done.records is None else f'{done.records:,} records '}into {done.target}"
+        )

@@ -11,7 +11,21 @@ import watershed.cli
 from orchestration.settings import settings
 from watershed.cli import app
 
-COMMANDS = {"up", "down", "status", "reset", "prepare", "demo", "dev", "sources", "sql", "lineage", "preview"}
+COMMANDS = {
+    "demo",
+    "dev",
+    "down",
+    "land",
+    "lineage",
+    "prepare",
+    "preview",
+    "put",
+    "reset",
+    "sources",
+    "sql",
+    "status",
+    "up",
+}
 
 
 @pytest.fixture(autouse=True)
