@@ -4,7 +4,8 @@
         incremental_strategy='merge',
         unique_key='flight_id',
         on_schema_change='append_new_columns',
-        table_type='iceberg'
+        table_type='iceberg',
+        post_hook="{{ delete_vanished('flight_date', 'flight_id', ref('stg_flight_events')) }}"
     )
 }}
 {{ lake_partitions(['month(flight_date)']) }}
@@ -15,21 +16,63 @@ events as (
     select * from {{ ref('stg_flight_events') }}
 ),
 
+weather as (
+    select * from {{ ref('int_weather') }}
+),
+
 {% if is_incremental() %}
 -- Stamps of landing are not in the order of commits: `later than the newest one` would skip for ever what a slow lander
--- or a replay commits with an older stamp. Hence a window before the newest one, of var look_back_days.
+-- or a replay commits with an older stamp. Hence a window before the newest one, of var look_back_days: one for the
+-- events and one for the weather, which come from sources of their own.
 look_back as (
     select
         coalesce(max(last_landed_at), timestamp '1970-01-01 00:00:00')
-        - interval '{{ var("look_back_days") }}' day as since
+        - interval '{{ var("look_back_days") }}' day as events_since,
+        coalesce(max(weather_landed_at), timestamp '1970-01-01 00:00:00')
+        - interval '{{ var("look_back_days") }}' day as weather_since
     from {{ this }}
 ),
 
+recent_weather as (
+    select
+        weather.airport,
+        weather.observed_at,
+        weather.landed_at
+    from weather
+    cross join look_back
+    where weather.landed_at >= look_back.weather_since
+),
+
 touched as (
-    select distinct events.flight_id
+    select events.flight_id
     from events
     cross join look_back
-    where events.landed_at >= look_back.since
+    where events.landed_at >= look_back.events_since
+
+    union
+
+    -- Weather that came after its flights, or was corrected since: it is another one than they were merged with.
+    select merged_before.flight_id
+    from {{ this }} as merged_before
+    inner join recent_weather
+        on
+            merged_before.origin = recent_weather.airport
+            and date_trunc('hour', merged_before.scheduled_departure_at) = recent_weather.observed_at
+    where merged_before.weather_landed_at is distinct from recent_weather.landed_at
+    {% if days_are_rebuilt() %}
+
+    union
+
+    select events.flight_id
+    from events
+    where {{ in_rebuilt_days('events.flight_date') }}
+
+    union
+
+    select merged_before.flight_id
+    from {{ this }} as merged_before
+    where {{ in_rebuilt_days('merged_before.flight_date') }}
+    {% endif %}
 ),
 {% endif %}
 
@@ -124,37 +167,75 @@ merged as (
     group by flight_id
 ),
 
+-- The weather of the hours in which these flights were to leave, and no other, is joined.
+hours as (
+    select
+        min(date_trunc('hour', scheduled_departure_at)) as first_hour,
+        max(date_trunc('hour', scheduled_departure_at)) as last_hour
+    from merged
+),
+
+observations as (
+    select
+        weather.airport,
+        weather.observed_at,
+        weather.temperature_fahrenheit,
+        weather.wind_direction_degrees,
+        weather.wind_speed_mph,
+        weather.wind_gust_mph,
+        weather.precipitation_inches,
+        weather.visibility_miles,
+        weather.landed_at
+    from weather
+    inner join hours on weather.observed_at between hours.first_hour and hours.last_hour
+),
+
 final as (
     select
-        cast(flight_id as varchar(48)) as flight_id,
-        cast(flight_date as date) as flight_date,
-        cast(carrier as varchar(2)) as carrier,
-        cast(flight_number as integer) as flight_number,
-        cast(tail_number as varchar(8)) as tail_number,
-        {{ mask('tail_number') }} as aircraft_key,
-        cast(origin as varchar(3)) as origin,
-        cast(destination as varchar(3)) as destination,
-        cast(distance_miles as integer) as distance_miles,
-        cast(case when was_diverted = 1 then 'diverted' else last_event_type end as varchar(10)) as status,
+        cast(merged.flight_id as varchar(48)) as flight_id,
+        cast(merged.flight_date as date) as flight_date,
+        cast(merged.carrier as varchar(2)) as carrier,
+        cast(merged.flight_number as integer) as flight_number,
+        cast(merged.tail_number as varchar(8)) as tail_number,
+        {{ mask('merged.tail_number') }} as aircraft_key,
+        cast(merged.origin as varchar(3)) as origin,
+        cast(merged.destination as varchar(3)) as destination,
+        cast(merged.distance_miles as integer) as distance_miles,
+        cast(
+            case when merged.was_diverted = 1 then 'diverted' else merged.last_event_type end as varchar(10)
+        ) as status,
 
-        cast(scheduled_departure_at as {{ timestamp_type() }}) as scheduled_departure_at,
-        cast(scheduled_departure_local_time as varchar(5)) as scheduled_departure_local_time,
-        cast(scheduled_arrival_local_time as varchar(5)) as scheduled_arrival_local_time,
+        cast(merged.scheduled_departure_at as {{ timestamp_type() }}) as scheduled_departure_at,
+        cast(merged.scheduled_departure_local_time as varchar(5)) as scheduled_departure_local_time,
+        cast(merged.scheduled_arrival_local_time as varchar(5)) as scheduled_arrival_local_time,
 
-        cast(departed_at as {{ timestamp_type() }}) as departed_at,
-        cast(departure_local_time as varchar(5)) as departure_local_time,
-        cast(departure_delay_minutes as integer) as departure_delay_minutes,
+        cast(merged.departed_at as {{ timestamp_type() }}) as departed_at,
+        cast(merged.departure_local_time as varchar(5)) as departure_local_time,
+        cast(merged.departure_delay_minutes as integer) as departure_delay_minutes,
 
-        cast(arrived_at as {{ timestamp_type() }}) as arrived_at,
-        cast(arrival_local_time as varchar(5)) as arrival_local_time,
-        cast(arrival_delay_minutes as integer) as arrival_delay_minutes,
-        cast(air_time_minutes as integer) as air_time_minutes,
+        cast(merged.arrived_at as {{ timestamp_type() }}) as arrived_at,
+        cast(merged.arrival_local_time as varchar(5)) as arrival_local_time,
+        cast(merged.arrival_delay_minutes as integer) as arrival_delay_minutes,
+        cast(merged.air_time_minutes as integer) as air_time_minutes,
 
-        cast(last_event_type as varchar(10)) as last_event_type,
-        cast(last_event_at as {{ timestamp_type() }}) as last_event_at,
-        cast(event_count as integer) as event_count,
-        cast(last_landed_at as {{ timestamp_type() }}) as last_landed_at
+        cast(observations.observed_at as {{ timestamp_type() }}) as weather_observed_at,
+        cast(observations.temperature_fahrenheit as double precision) as temperature_fahrenheit,
+        cast(observations.wind_direction_degrees as integer) as wind_direction_degrees,
+        cast(observations.wind_speed_mph as double precision) as wind_speed_mph,
+        cast(observations.wind_gust_mph as double precision) as wind_gust_mph,
+        cast(observations.precipitation_inches as double precision) as precipitation_inches,
+        cast(observations.visibility_miles as double precision) as visibility_miles,
+
+        cast(merged.last_event_type as varchar(10)) as last_event_type,
+        cast(merged.last_event_at as {{ timestamp_type() }}) as last_event_at,
+        cast(merged.event_count as integer) as event_count,
+        cast(merged.last_landed_at as {{ timestamp_type() }}) as last_landed_at,
+        cast(observations.landed_at as {{ timestamp_type() }}) as weather_landed_at
     from merged
+    left join observations
+        on
+            merged.origin = observations.airport
+            and date_trunc('hour', merged.scheduled_departure_at) = observations.observed_at
 )
 
 select * from final
