@@ -183,6 +183,20 @@ def put_weather(firehose: Any, delivery_stream: str, first: date, last: date) ->
     return count
 
 
+def put_observations(firehose: Any, delivery_stream: str, batch: pa.RecordBatch) -> None:
+    """Put observations and return when each is acknowledged.
+
+    Args:
+        firehose: A boto3 client.
+        delivery_stream: The delivery stream's deployed name.
+        batch: Column `payload`; at most as many rows as a call takes.
+
+    Raises:
+        LocalServicesError: If Firehose refuses records for too long.
+    """
+    _put_batch(firehose, delivery_stream, [{"Data": payload.encode()} for payload in batch["payload"].to_pylist()])
+
+
 def _put_batch(firehose: Any, delivery_stream: str, call: Sequence[Record]) -> None:
     """Put a call's records; those that are refused again and again, ever more slowly."""
     refused, why = list(call), ""
