@@ -143,7 +143,7 @@ from told
 
 # Merging into an empty object leaves out what is null (RFC 7396).
 _PAYLOADS = """
-select flight_id, event_type, event_time, json_merge_patch('{}', to_json(event))::varchar as payload
+select flight_id, event_type, event_time, told_at, json_merge_patch('{}', to_json(event))::varchar as payload
 from events
 order by told_at, step, flight_id
 """
@@ -172,8 +172,8 @@ def events(first: date, last: date, batch_rows: int = 5_000) -> Iterator[pa.Reco
         batch_rows: Events in a batch. The same days give the same batches each time.
 
     Yields:
-        Batches of `flight_id` (string), `event_type` (string), `event_time` (timestamp, UTC) and `payload` (string:
-        JSON as the contract `flight_events` has it).
+        Batches of `flight_id` (string), `event_type` (string), `event_time` and `told_at` (timestamps, UTC), by which
+        they are in order, and `payload` (string: JSON as the contract `flight_events` has it).
 
     Raises:
         LocalServicesError: If there is no data for these days.
