@@ -184,12 +184,42 @@ def demo() -> None:
 
 
 @app.command()
-def dev(port: Annotated[int, typer.Option(help="Where Dagster's UI listens, on 127.0.0.1.")] = 3000) -> None:
-    """Open Dagster's UI over the local state. Ctrl-C ends what this command started, and nothing else."""
+def dev(
+    port: Annotated[int, typer.Option(help="Where Dagster's UI listens, on 127.0.0.1.")] = 3000,
+    speed: Annotated[float, typer.Option(min=0.01, help="How many times as fast as in 2013 live flights come.")] = 60.0,
+    rate: Annotated[float | None, typer.Option(min=0.01, help="Events a second, whatever their time.")] = None,
+    traffic: Annotated[bool, typer.Option("--traffic/--no-traffic", help="Whether live flights come.")] = True,
+) -> None:
+    """Open Dagster's UI over the local state, and let live flights come. Ctrl-C ends what this started, nothing else."""
+    from infra.local.live import Pace
     from watershed.dev import serve
 
     _refresh_manifests()
-    raise typer.Exit(serve(_local(), console, port))
+    raise typer.Exit(serve(_local(), console, port, Pace(speed, rate) if traffic else None))
+
+
+@app.command()
+def traffic(
+    speed: Annotated[float | None, typer.Option(min=0.01, help="How many times as fast as in 2013.")] = None,
+    rate: Annotated[float | None, typer.Option(min=0.01, help="Events a second, whatever their time.")] = None,
+    pause: Annotated[bool | None, typer.Option("--pause/--resume", help="Pause it, or let it go on.")] = None,
+) -> None:
+    """Set the pace of the live flights that come, or tell it. Where none come, play them here until Ctrl-C."""
+    from infra.local.live import Pace
+    from watershed.traffic import NoTrafficError, change, play
+
+    if speed is not None and rate is not None:
+        errors.print("Choose of --speed and --rate.")
+        raise typer.Exit(2)
+    changes: dict[str, float | bool | None] = {} if pause is None else {"paused": pause}
+    if speed is not None or rate is not None:
+        changes |= {"rate": rate} if speed is None else {"speed": speed, "rate": None}
+    found = _local()
+    if change(found, console, changes):
+        return
+    if pause is not None:
+        raise NoTrafficError("No traffic is played. `watershed traffic` or `watershed dev` plays it.")
+    play(found, console, Pace(speed or Pace.speed, rate))
 
 
 @app.command()
