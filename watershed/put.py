@@ -16,7 +16,7 @@ from botocore.exceptions import EndpointConnectionError
 from infra.local.errors import LocalServicesError
 from infra.local.provision import provision
 from ingestion.contract import Contract, KinesisSource, load_contract
-from ingestion.errors import ContractError
+from orchestration.errors import UnknownNameError
 from orchestration.settings import Settings
 
 # https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html: the lower limits of both services.
@@ -40,11 +40,11 @@ class Put:
 
 
 def find_contract(folder: Path, name: str) -> Contract:
-    """The contract of a name. Raises ContractError if there is none, or if it cannot be used."""
+    """The contract of a name. Raises UnknownNameError if there is none, ContractError if it cannot be used."""
     path = folder / f"{name}.yaml"
     if not path.is_file():
         names = ", ".join(sorted(each.stem for each in folder.glob("*.yaml")))
-        raise ContractError(f"There is no contract {name!r} in {folder}. There are: {names}.")
+        raise UnknownNameError(f"There is no contract {name!r}; there is {names}.")
     return load_contract(path)
 
 
