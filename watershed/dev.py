@@ -1,4 +1,4 @@
-"""`watershed dev`: Dagster's UI and daemon over the local state, in the foreground."""
+"""`watershed dev`: Dagster's UI and daemon over the local state, in the foreground, and live traffic into it."""
 
 from __future__ import annotations
 
@@ -7,21 +7,26 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 from rich.console import Console
 
 from infra.local import provision, state
 from infra.local.errors import EngineStartError
+from infra.local.live import Pace
 from ingestion.contract import load_contracts
 from orchestration.settings import CONTRACTS_DIR, PROJECT_ROOT, Settings
 from watershed.instance import open_instance
+from watershed.traffic import playing
 
 _GRACE_SECONDS = 20
 
 
-def serve(settings: Settings, console: Console, port: int) -> int:
+def serve(settings: Settings, console: Console, port: int, pace: Pace | None) -> int:
     """Start what does not run, show the UI until Ctrl-C, end what was started. Returns the exit code.
+
+    Meanwhile live traffic comes at `pace`; none if that is None.
 
     Raises:
         LocalServicesError: If the port is taken, or the local services cannot be started.
@@ -35,7 +40,8 @@ def serve(settings: Settings, console: Console, port: int) -> int:
             console.print(f"[yellow]{skipped.name} is skipped: {skipped.reason}[/]", highlight=False)
         console.print(f"Dagster: http://127.0.0.1:{port} (Ctrl-C ends it)", highlight=False)
         try:
-            return _run_dagster(settings, port)
+            with playing(settings, console, pace) if pace else nullcontext():
+                return _run_dagster(settings, port)
         finally:
             console.print("ending what this command started ...")
             state.end(settings, up.started)
