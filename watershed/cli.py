@@ -190,7 +190,7 @@ def dev(
     rate: Annotated[float | None, typer.Option(min=0.01, help="Events a second, whatever their time.")] = None,
     traffic: Annotated[bool, typer.Option("--traffic/--no-traffic", help="Whether live flights come.")] = True,
 ) -> None:
-    """Open Dagster's UI over the local state, and let live flights come. Ctrl-C ends what this started, nothing else."""
+    """Open Dagster's UI over the local state while live flights come. Ctrl-C ends what this started, nothing else."""
     from infra.local.live import Pace
     from watershed.dev import serve
 
@@ -225,6 +225,7 @@ def traffic(
 @app.command()
 def land(
     contract: Annotated[str, typer.Argument(help="The contract's name.")],
+    *,
     follow: Annotated[bool, typer.Option("--follow", help="Go on landing until Ctrl-C or SIGTERM.")] = False,
     through: Annotated[
         str | None,
