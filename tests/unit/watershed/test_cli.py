@@ -24,6 +24,7 @@ COMMANDS = {
     "sources",
     "sql",
     "status",
+    "traffic",
     "up",
 }
 
