@@ -23,5 +23,9 @@ class ModelsNotBuiltError(OrchestrationError):
         super().__init__(message)
 
 
+class RebuildError(OrchestrationError):
+    """A range of days cannot be rebuilt."""
+
+
 class UnknownNameError(OrchestrationError):
     """There is no contract, or no asset, of a name that was given."""

@@ -184,6 +184,22 @@ def demo() -> None:
 
 
 @app.command()
+def rebuild(
+    first: Annotated[str, typer.Option("--from", metavar="DAY", help="First day, YYYY-MM-DD.")],
+    last: Annotated[str, typer.Option("--to", metavar="DAY", help="Last day, inclusive.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be rebuilt, and change nothing.")] = False,
+) -> None:
+    """Rebuild the models of a range of days, local dates of scheduled departure, from what has landed."""
+    from orchestration.rebuild import days
+    from watershed.rebuild import run
+
+    chosen, found = days(first, last), _local()
+    _refresh_manifests()
+    good = run(found, console, *chosen, dry_run=dry_run)
+    raise typer.Exit(0 if good else 1)
+
+
+@app.command()
 def dev(
     port: Annotated[int, typer.Option(help="Where Dagster's UI listens, on 127.0.0.1.")] = 3000,
     speed: Annotated[float, typer.Option(min=0.01, help="How many times as fast as in 2013 live flights come.")] = 60.0,

@@ -12,8 +12,8 @@ from orchestration.settings import PROJECT_ROOT, Settings
 
 _CONFIGURATION = PROJECT_ROOT / "infra" / "local" / "dagster.yaml"
 
-# Marks the runs that `watershed demo` executes in its own process; all others are `watershed dev`'s.
-DEMO_TAG = "watershed/demo"
+# Names the command, such as `demo`, that executes a run in its own process; all others are `watershed dev`'s.
+COMMAND_TAG = "watershed/command"
 
 UNDER_WAY = dg.RunsFilter(
     statuses=[dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
@@ -32,7 +32,7 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     instance = dg.DagsterInstance.get()
     working = state.other_jobs(settings)
     for run in instance.get_runs(UNDER_WAY):
-        owner = "demo" if DEMO_TAG in run.tags else "dev"
+        owner = run.tags.get(COMMAND_TAG, "dev")
         if owner not in working:
             instance.report_run_failed(run, f"The `watershed {owner}` that executed this run is gone.")
     return instance

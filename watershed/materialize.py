@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, TextIO
 
 import dagster as dg
@@ -18,10 +18,12 @@ from infra.local.errors import StateInUseError
 from orchestration.definitions import defs
 from orchestration.manifests import fingerprint
 from orchestration.waiting import last_built, waiting
-from watershed.instance import DEMO_TAG, UNDER_WAY
+from watershed.instance import COMMAND_TAG, UNDER_WAY
 
 # Dagster tells everything to its instance; on the terminal it would drown the job's own lines.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+NO_CONFIG: Mapping[str, Any] = MappingProxyType({})
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -71,13 +73,17 @@ class JobOutcome:
 
 
 class Materializer:
-    """Runs the jobs of the definitions into an instance. What steps print goes to a log file."""
+    """Runs the jobs of the definitions into an instance. What steps print goes to a log file.
 
-    def __init__(self, instance: dg.DagsterInstance, log: Path) -> None:
+    `command` is the one that holds the lock of its name meanwhile: by that a run is known whose process is gone.
+    """
+
+    def __init__(self, instance: dg.DagsterInstance, log: Path, command: str = "demo") -> None:
         self._definitions = defs()
         self._graph = self._definitions.resolve_asset_graph()
         self._instance = instance
         self._log = log
+        self._command = command
         self._project = fingerprint()
 
     def keys_of(self, job: str) -> list[dg.AssetKey]:
@@ -123,7 +129,9 @@ class Materializer:
         }
         return JobOutcome(job, "", outcomes, ())
 
-    def run(self, job: str, progress: Callable[[str], None]) -> JobOutcome:
+    def run(
+        self, job: str, progress: Callable[[str], None], run_config: Mapping[str, Any] = NO_CONFIG
+    ) -> JobOutcome:
         """Execute a job. What steps print goes to the log file, and line by line to `progress`."""
         self.wait_for_other_runs(progress)
         definition = self._definitions.resolve_job_def(job)
@@ -131,9 +139,9 @@ class Materializer:
         with self._log.open("a") as log, contextlib.redirect_stdout(_Watched(log, progress)):
             result = definition.execute_in_process(
                 instance=self._instance,
-                run_config=_QUIET,
+                run_config={**_QUIET, **run_config},
                 raise_on_error=False,
-                tags={DEMO_TAG: str(os.getpid()), PROJECT_TAG: self._project},
+                tags={COMMAND_TAG: self._command, PROJECT_TAG: self._project},
             )
         if any(_is_interrupt(event) for event in result.all_events):
             raise KeyboardInterrupt

@@ -1,5 +1,5 @@
 {# A range of days that is rebuilt: vars rebuild_from and rebuild_to, ISO dates, both inclusive, local dates of the
-   scheduled departure. A model that can be rebuilt so names its date in meta.rebuilt_by. -#}
+   scheduled departure. A model that can be rebuilt so says in meta.rebuilt by which columns, and from which model. -#}
 
 {# Whether this run rebuilds a range of days. Raises if the vars are no range. -#}
 {% macro days_are_rebuilt() -%}
@@ -21,7 +21,7 @@
     {{ return(true) }}
 {%- endmacro %}
 
-{# A condition: a date is one of the rebuilt days. -#}
+{# A condition: a date is one of the rebuilt days. Both vars are checked to be dates above. -#}
 {% macro in_rebuilt_days(date) -%}
     {{ date }} between cast('{{ var("rebuild_from") }}' as date) and cast('{{ var("rebuild_to") }}' as date)
 {%- endmacro %}

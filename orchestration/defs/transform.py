@@ -8,12 +8,13 @@ import dagster as dg
 from dagster_dbt import DbtCliInvocation, DbtCliResource, dbt_assets
 from dagster_dbt.core.dbt_event_iterator import DbtEventIterator
 
-from orchestration.dbt import EXECUTABLE, LAYERS, Layer, Translator, engine_of, manifest_path, project
+from orchestration.dbt import EXECUTABLE, LAKE, LAYERS, Layer, Translator, engine_of, manifest, manifest_path, project
+from orchestration.rebuild import RebuiltDays, build_arguments, followed
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """One set of assets a layer, and the job that builds both."""
+    """One set of assets a layer, the job that builds both, and the one that rebuilds a range of days."""
     assets = [layer_assets(layer) for layer in LAYERS]
     # The tests of the sources hang on landing tables, which a selection of the models alone would leave out.
     checks = dg.AssetSelection.checks(*(key for layer in assets for key in layer.check_keys))
@@ -22,7 +23,12 @@ def defs() -> dg.Definitions:
         dg.AssetSelection.assets(*assets) | checks,
         description="Build and test all models: the lake's, then the warehouse's.",
     )
-    return dg.Definitions(assets=assets, jobs=[job])
+    rebuild = dg.define_asset_job(
+        "rebuild",
+        dg.AssetSelection.assets(*followed(manifest(LAKE))),
+        description="Rebuild a range of days, told to dbt_lake as rebuild_from and rebuild_to, and what reads them.",
+    )
+    return dg.Definitions(assets=assets, jobs=[job, rebuild])
 
 
 def layer_assets(layer: Layer) -> dg.AssetsDefinition:
@@ -37,9 +43,9 @@ def layer_assets(layer: Layer) -> dg.AssetsDefinition:
         dagster_dbt_translator=Translator(engine_of(layer)),
         pool=f"dbt_{engine_of(layer)}",
     )
-    def build(context: dg.AssetExecutionContext) -> Iterator[Any]:
+    def build(context: dg.AssetExecutionContext, config: RebuiltDays) -> Iterator[Any]:
         dbt = DbtCliResource(dbt_project, dbt_executable=str(EXECUTABLE))
-        invocation = dbt.cli(["build"], context=context)
+        invocation = dbt.cli(build_arguments(config), context=context)
         events = readable_at_once(invocation.stream(), invocation)
         yield from events.fetch_row_counts().fetch_column_metadata(with_column_lineage=True)
         close_connections(invocation.adapter)

@@ -20,6 +20,7 @@ COMMANDS = {
     "prepare",
     "preview",
     "put",
+    "rebuild",
     "reset",
     "sources",
     "sql",
