@@ -29,3 +29,7 @@ class RebuildError(OrchestrationError):
 
 class UnknownNameError(OrchestrationError):
     """There is no contract, or no asset, of a name that was given."""
+
+
+class ExposureError(OrchestrationError):
+    """What an exposure's `config.meta` says cannot be read, or names what is not there."""

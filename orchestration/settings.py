@@ -109,6 +109,10 @@ class Settings(BaseSettings):
     )
     landing_batch_mib: int = Field(default=64, description="Bytes of raw records that one commit lands, at most.")
 
+    lineage_url: str | None = Field(
+        default=None, description="Where the page of the lineage of fields is published: each asset links to it."
+    )
+
     # This machine.
     state_dir: Path = PROJECT_ROOT / ".watershed"
 

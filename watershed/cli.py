@@ -294,12 +294,13 @@ def lineage(
     ] = None,
 ) -> None:
     """Follow a field from where it comes in to the visuals and search indexes that show it. Needs no server."""
-    from watershed.lineage import print_changed, print_field, read_graph, write_page
+    from orchestration.lineage.build import project_graph
+    from watershed.lineage import print_changed, print_field, write_page
 
     if not (field or html or changed):
         errors.print("Name a field, or give --html or --changed.")
         raise typer.Exit(2)
-    graph = read_graph()
+    graph = project_graph()
     if field:
         print_field(console, graph, field, up=up or not down, down=down or not up)
     if html:

@@ -9,20 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.tree import Tree
 
-from ingestion.contract import load_contracts
-from orchestration.lineage.build import field_graph
 from orchestration.lineage.changes import changed_files, reach
-from orchestration.lineage.compiled import compiled_manifest
 from orchestration.lineage.graph import FieldId, FieldKind, Graph, find
 from orchestration.lineage.page import page
-from orchestration.settings import CONTRACTS_DIR
 
 Step = Callable[[FieldId], Iterable[FieldId]]
-
-
-def read_graph() -> Graph:
-    """The graph of this checkout. Compiles the dbt project if it has changed."""
-    return field_graph(load_contracts(CONTRACTS_DIR).values(), compiled_manifest())
 
 
 def print_field(console: Console, graph: Graph, name: str, *, up: bool, down: bool) -> None:

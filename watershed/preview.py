@@ -10,8 +10,10 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from orchestration.dbt import LAKE, manifest, models_of
-from orchestration.exposures import definition_path, relation, served_by
+from orchestration.dbt import LAKE, manifest
+from orchestration.exposures import definition_path, relations, served_by
+from orchestration.lineage.build import project_graph
+from orchestration.lineage.privacy import require_permitted
 from orchestration.platform import DashboardDeployer
 from orchestration.settings import Settings
 from serving.quicksight import load_definition
@@ -32,6 +34,7 @@ def run(
     Raises:
         PreviewError: If there is no such dashboard, or a parameter does not fit it.
         DefinitionError: If its definition could not be deployed either.
+        PrivateDataError: If it would show private data, and says no reason.
         RowsError: If a model that it reads has not been built.
     """
     pages = []
@@ -59,12 +62,13 @@ def _drawn(settings: Settings, dashboard: str | None, parameters: Mapping[str, s
         raise PreviewError(f"there is no dashboard {dashboard!r}; there is {', '.join(exposures) or 'none'}")
     for name in [dashboard] if dashboard is not None else exposures:
         exposure = exposures[name]
-        relations = {model["name"]: relation(model) for model in models_of(dbt, exposure)}
+        require_permitted(project_graph(), dbt, [exposure])
+        models = relations(dbt, exposure)
         path = definition_path(exposure)
         # The checks of a deployment. What is drawn could be deployed.
-        DashboardDeployer().declare(name, exposure["label"], path, relations)
+        DashboardDeployer().declare(name, exposure["label"], path, models)
         rows = DuckDBRows(settings.duckdb_path)
-        yield name, preview(load_definition(path), relations, rows, title=exposure["label"], parameters=parameters)
+        yield name, preview(load_definition(path), models, rows, title=exposure["label"], parameters=parameters)
 
 
 def read_parameters(given: list[str]) -> dict[str, str]:

@@ -6,21 +6,28 @@ from typing import Any
 import dagster as dg
 
 from orchestration import exposures
+from orchestration.columns import SCHEMA
 from orchestration.conditions import ON_CHANGE, condition
 from orchestration.dbt import LAKE, manifest, models_of, node_key, team
+from orchestration.lineage.build import project_graph
+from orchestration.lineage.privacy import require_permitted
 from orchestration.platform import DashboardDeployer, IndexBuilder
 from serving import quicksight
 from serving.opensearch.errors import SupersededError
 from serving.opensearch.mapping import mapping
-from serving.opensearch.spec import IndexSpec
 
 Node = Mapping[str, Any]
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """An asset for each exposure that says how it is served."""
-    dbt = manifest(LAKE)
+    """An asset for each exposure that says how it is served.
+
+    Raises:
+        PrivateDataError: If an exposure would show private data, and says no reason. Nothing of it can be sent then.
+    """
+    dbt, graph = manifest(LAKE), project_graph()
+    require_permitted(graph, dbt, dbt["exposures"].values())
     assets = [asset for exposure in dbt["exposures"].values() for asset in exposure_assets(dbt, exposure)]
     job = dg.define_asset_job("serve", dg.AssetSelection.assets(*assets), description="Refresh dashboards and indexes.")
     return dg.Definitions(assets=assets, jobs=[job])
@@ -36,12 +43,12 @@ def exposure_assets(dbt: Node, exposure: Node) -> Iterator[dg.AssetsDefinition]:
 
 def dashboard_asset(dbt: Node, exposure: Node) -> dg.AssetsDefinition:
     """A QuickSight dashboard with its data sets: deployed as declared, filled from the marts that it reads."""
-    models = {model["name"]: model for model in models_of(dbt, exposure)}
     definition = exposures.definition_path(exposure)
-    relations = {name: exposures.relation(model) for name, model in models.items()}
-    uses = quicksight.column_uses(quicksight.load_definition(definition))
-    lineage = {"dagster/column_lineage": _dashboard_lineage(models, uses)}
-    spec = _spec("quicksight", exposure["name"], exposure, models.values(), kinds={"quicksight"}, metadata=lineage)
+    relations = exposures.relations(dbt, exposure)
+    columns_used = {
+        (use.data_set, use.column) for use in quicksight.column_uses(quicksight.load_definition(definition))
+    }
+    spec = _spec("quicksight", exposure["name"], exposure, models_of(dbt, exposure), kinds={"quicksight"})
 
     @dg.multi_asset(name=f"quicksight_{exposure['name']}", specs=[spec])
     def deploy(context: dg.AssetExecutionContext, dashboards: DashboardDeployer) -> dg.MaterializeResult:
@@ -55,8 +62,13 @@ def dashboard_asset(dbt: Node, exposure: Node) -> dg.AssetsDefinition:
                 "version": applied.dashboard_version,
                 "changed": applied.is_changed,
                 "data_sets": [refresh.data_set_id for refresh in refreshed],
-                "rows_ingested": {refresh.data_set_id: refresh.rows_ingested for refresh in refreshed},
-                "columns_used": len({(use.data_set, use.column) for use in uses}),
+                # QuickSight tells no number for some ingestions.
+                "rows_ingested": {
+                    refresh.data_set_id: refresh.rows_ingested
+                    for refresh in refreshed
+                    if refresh.rows_ingested is not None
+                },
+                "columns_used": len(columns_used),
             },
         )
 
@@ -66,12 +78,9 @@ def dashboard_asset(dbt: Node, exposure: Node) -> dg.AssetsDefinition:
 def index_asset(dbt: Node, exposure: Node) -> dg.AssetsDefinition:
     """A search index. Where no search engine is to be had, it is skipped, and a check says so."""
     index, model = exposures.index(dbt, exposure), exposures.index_model(dbt, exposure)
-    columns_metadata = {
-        "dagster/column_schema": dg.TableSchema([dg.TableColumn(c.name, c.type, c.description) for c in index.columns]),
-        "dagster/column_lineage": _index_lineage(index, node_key(model)),
-    }
-    spec = _spec("opensearch", index.name, exposure, [model], kinds={"opensearch"}, metadata=columns_metadata)
-    spec = spec.replace_attributes(skippable=True)
+    schema = dg.TableSchema([dg.TableColumn(c.name, c.type, c.description) for c in index.columns])
+    spec = _spec("opensearch", index.name, exposure, [model], kinds={"opensearch"})
+    spec = spec.merge_attributes(metadata={SCHEMA: schema}).replace_attributes(skippable=True)
     reachable = dg.AssetCheckSpec("search_engine", asset=spec.key, description="OpenSearch answers.")
     layer = model["config"]["meta"]["layer"]
 
@@ -112,9 +121,7 @@ def index_asset(dbt: Node, exposure: Node) -> dg.AssetsDefinition:
     return build_index
 
 
-def _spec(
-    engine: str, name: str, exposure: Node, models: Iterable[Node], *, kinds: set[str], metadata: Mapping[str, Any]
-) -> dg.AssetSpec:
+def _spec(engine: str, name: str, exposure: Node, models: Iterable[Node], *, kinds: set[str]) -> dg.AssetSpec:
     return dg.AssetSpec(
         dg.AssetKey([engine, name]),
         deps=[node_key(model) for model in models],
@@ -123,21 +130,5 @@ def _spec(
         owners=[team(exposure)],
         kinds=kinds,
         tags={"exposure": exposure["name"]},
-        metadata=metadata,
         automation_condition=condition(ON_CHANGE),
     )
-
-
-def _index_lineage(index: IndexSpec, model: dg.AssetKey) -> dg.TableColumnLineage:
-    return dg.TableColumnLineage({c.name: [dg.TableColumnDep(model, c.name)] for c in index.columns})
-
-
-def _dashboard_lineage(models: Mapping[str, Node], uses: Iterable[quicksight.ColumnUse]) -> dg.TableColumnLineage:
-    """Each visual, by its id, as a column of the dashboard: what it reads of which model."""
-    lineage: dict[str, list[dg.TableColumnDep]] = {}
-    for use in uses:
-        dep = dg.TableColumnDep(node_key(models[use.data_set]), use.column)
-        found = lineage.setdefault(use.visual_id or use.path, [])
-        if dep not in found:
-            found.append(dep)
-    return dg.TableColumnLineage(lineage)

@@ -8,6 +8,7 @@ import dagster as dg
 from dagster_dbt import DbtCliInvocation, DbtCliResource, dbt_assets
 from dagster_dbt.core.dbt_event_iterator import DbtEventIterator
 
+from orchestration.columns import LINEAGE, SCHEMA
 from orchestration.dbt import EXECUTABLE, LAKE, LAYERS, Layer, Translator, engine_of, manifest, manifest_path, project
 from orchestration.rebuild import RebuiltDays, build_arguments, followed
 
@@ -47,10 +48,20 @@ def layer_assets(layer: Layer) -> dg.AssetsDefinition:
         dbt = DbtCliResource(dbt_project, dbt_executable=str(EXECUTABLE))
         invocation = dbt.cli(build_arguments(config), context=context)
         events = readable_at_once(invocation.stream(), invocation)
-        yield from events.fetch_row_counts().fetch_column_metadata(with_column_lineage=True)
+        for event in events.fetch_row_counts():
+            yield _with_columns(event, context)
         close_connections(invocation.adapter)
 
     return build
+
+
+def _with_columns(event: Any, context: dg.AssetExecutionContext) -> Any:
+    """A materialization with the columns as the model declares them: an engine has other names for the types."""
+    if not isinstance(event, dg.Output):
+        return event
+    declared = context.assets_def.specs_by_key[context.asset_key_for_output(event.output_name)].metadata
+    columns = {key: declared[key] for key in (SCHEMA, LINEAGE) if key in declared}
+    return event.with_metadata({**event.metadata, **columns})
 
 
 def readable_at_once(events: DbtEventIterator, invocation: DbtCliInvocation) -> DbtEventIterator:

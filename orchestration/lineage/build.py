@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
-from ingestion.contract import Contract
+from ingestion.contract import Contract, load_contracts
 from ingestion.contract import Field as ContractField
 from ingestion.dbt_source import sql_type
 from ingestion.schemas import landing_fields
+from orchestration import exposures
 from orchestration.dbt import node_key
+from orchestration.errors import ExposureError
 from orchestration.keys import landing_key, source_key
 from orchestration.lineage.classification import classify
-from orchestration.lineage.compiled import DIALECT
+from orchestration.lineage.compiled import DIALECT, compiled_manifest
 from orchestration.lineage.errors import UnreadableSqlError, UnservableError
 from orchestration.lineage.graph import Asset, AssetKind, Draft, Edge, Field, FieldId, FieldKind, Graph
 from orchestration.lineage.serving import add_dashboard, add_index
 from orchestration.lineage.sql import Origins, column_sources
-from orchestration.settings import DBT_PROJECT_DIR, PROJECT_ROOT
+from orchestration.settings import CONTRACTS_DIR, DBT_PROJECT_DIR, PROJECT_ROOT
 from serving.opensearch.spec import IndexSpecError
 from serving.quicksight import QuickSightError
 
@@ -40,13 +43,24 @@ def field_graph(contracts: Iterable[Contract], manifest: Node) -> Graph:
         _add_contract(draft, contract)
     _add_models(draft, manifest)
     for exposure in manifest["exposures"].values():
-        file = _dbt_file(exposure["original_file_path"])
+        file = exposures.file(exposure)
         try:
             add_dashboard(draft, manifest, exposure, {file})
             add_index(draft, manifest, exposure, {file})
-        except (QuickSightError, IndexSpecError) as error:
+        except (QuickSightError, IndexSpecError, ExposureError) as error:
             raise UnservableError(f"{file}: {error}") from error
     return classify(draft.graph())
+
+
+@lru_cache(maxsize=1)
+def project_graph() -> Graph:
+    """The graph of this checkout, read once a process. Compiles the dbt project if it has changed.
+
+    Raises:
+        LineageError: As `field_graph`, and if dbt cannot compile the project.
+        ContractError: If a contract cannot be read.
+    """
+    return field_graph(load_contracts(CONTRACTS_DIR).values(), compiled_manifest())
 
 
 def _add_contract(draft: Draft, contract: Contract) -> None:

@@ -92,7 +92,7 @@ class Edge:
 class Graph:
     """Assets by key and fields by id, both in the order in which they were declared, and the edges between fields.
 
-    Edges join fields without members. What reads a whole struct is made of each member.
+    What reads a whole struct is made of each member, so a struct has no edges of its own.
     """
 
     assets: Mapping[str, Asset]
@@ -145,14 +145,18 @@ class Graph:
 
     def transformation(self, source: FieldId, target: FieldId) -> Transformation:
         """How a field goes into another that is made of it, directly: the closest way of any member."""
-        ends = {(leaf, other) for leaf in self.leaves(source) for other in self.leaves(target)}
+        ends = {(leaf, other) for leaf in self._parts(source) for other in self._parts(target)}
         return min(edge.transformation for edge in self.edges if (edge.source, edge.target) in ends)
 
     def _values_first(self) -> list[Edge]:
         return sorted(self.edges, key=lambda edge: (edge.transformation, edge))
 
     def _next(self, field: FieldId, neighbours: Mapping[FieldId, tuple[FieldId, ...]]) -> tuple[FieldId, ...]:
-        return tuple(dict.fromkeys(n for leaf in self.leaves(field) for n in neighbours.get(leaf, ())))
+        return tuple(dict.fromkeys(n for part in self._parts(field) for n in neighbours.get(part, ())))
+
+    def _parts(self, field: FieldId) -> tuple[FieldId, ...]:
+        """The field and its leaves: a field of an index is searched itself, and so are its sub-fields."""
+        return tuple(dict.fromkeys((field, *self.leaves(field))))
 
 
 def find(graph: Graph, name: str) -> FieldId:

@@ -40,13 +40,13 @@ def add_dashboard(draft: Draft, manifest: Node, exposure: Node, files: Iterable[
     path = exposures.definition_path(exposure)
     definition = quicksight.load_definition(path)
     models = {model["name"]: model for model in models_of(manifest, exposure)}
-    relations = {name: exposures.relation(model) for name, model in models.items()}
+    relations = exposures.relations(manifest, exposure)
     if problems := definition_problems(definition, relations):
         raise quicksight.DefinitionError(str(path), problems)
     all_files = frozenset({*files, str(path.relative_to(PROJECT_ROOT))})
     dashboard = f"quicksight/{exposure['name']}"
     for name in declared_data_sets(definition):
-        _add_data_set(draft, models[name], f"{dashboard}/{name}", all_files)
+        _add_data_set(draft, models[name], relations[name], f"{dashboard}/{name}", all_files)
     _add_calculated_fields(draft, dashboard, definition)
     draft.add_asset(Asset(dashboard, AssetKind.DASHBOARD, exposure["description"], all_files))
     shown: dict[str, tuple[Field, list[FieldId]]] = {}
@@ -57,10 +57,10 @@ def add_dashboard(draft: Draft, manifest: Node, exposure: Node, files: Iterable[
         draft.add_field(field, reads)
 
 
-def _add_data_set(draft: Draft, model: Node, key: str, files: frozenset[str]) -> None:
+def _add_data_set(draft: Draft, model: Node, relation: quicksight.Relation, key: str, files: frozenset[str]) -> None:
     source = node_key(model).to_user_string()
     draft.add_asset(Asset(key, AssetKind.DATA_SET, f"{source} as QuickSight holds it, in SPICE.", files))
-    for name, column in exposures.relation(model).columns.items():
+    for name, column in relation.columns.items():
         field = Field(FieldId(key, name), FieldKind.COLUMN, column.type, column.description)
         draft.add_field(field, [FieldId(source, name)])
 
@@ -120,8 +120,11 @@ def add_index(draft: Draft, manifest: Node, exposure: Node, files: Iterable[str]
     model = node_key(exposures.index_model(manifest, exposure)).to_user_string()
     key = f"opensearch/{index.name}"
     draft.add_asset(Asset(key, AssetKind.INDEX, index.description, frozenset(files)))
-    types = mapping(index)["properties"]
+    properties = mapping(index)["properties"]
     descriptions = {column.name: column.description for column in index.columns}
     for name, columns in index.sources.items():
-        field = Field(FieldId(key, name), FieldKind.INDEX_FIELD, types[name]["type"], descriptions.get(name, ""))
-        draft.add_field(field, [FieldId(model, column) for column in columns])
+        # A sub-field, such as airport_name.text, is the same value indexed in another way.
+        subfields = {f"{name}.{inner}": told["type"] for inner, told in properties[name].get("fields", {}).items()}
+        for path, type_ in {name: properties[name]["type"], **subfields}.items():
+            field = Field(FieldId(key, path), FieldKind.INDEX_FIELD, type_, descriptions.get(name, ""))
+            draft.add_field(field, [FieldId(model, column) for column in columns])

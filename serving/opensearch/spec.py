@@ -84,6 +84,7 @@ class IndexOptions(BaseModel):
     model: str = Field(description="The dbt model that the index holds.")
     id: str = Field(description="The column whose value is the document's id.")
     columns: tuple[str, ...] = Field(default=(), description="The columns to index; all of the model's if empty.")
+    exclude: tuple[str, ...] = Field(default=(), description="Columns to leave out, in place of `columns`.")
     text: tuple[str, ...] = Field(default=(), description="Columns to search as full text too.")
     as_you_type: tuple[str, ...] = Field(default=(), description="Columns to search while a reader still types too.")
     geo_point: dict[str, GeoPoint] = Field(
@@ -125,7 +126,8 @@ def index_spec(options: IndexOptions, relation: str, columns: Iterable[Column], 
         IndexSpecError: If the index's name is not one, or a column is named that the model lacks; names them all.
     """
     by_name = {column.name: column for column in columns}
-    used = tuple(by_name[name] for name in options.columns if name in by_name) or tuple(by_name.values())
+    chosen = options.columns or [name for name in by_name if name not in options.exclude]
+    used = tuple(by_name[name] for name in chosen if name in by_name)
     problems = list(_problems(options, relation, by_name, used))
     if problems:
         raise IndexSpecError(f"Index {options.index}: {'; '.join(problems)}.")
@@ -148,9 +150,12 @@ def _problems(
 ) -> Iterable[str]:
     if _INDEX_NAME.fullmatch(options.index) is None:
         yield "its name must be lower case letters, digits, - and _, the first a letter"
-    for name in options.columns:
-        if name not in by_name:
-            yield f"columns names {name}, which {relation} lacks; it has {', '.join(by_name)}"
+    for key, names in {"columns": options.columns, "exclude": options.exclude}.items():
+        for name in names:
+            if name not in by_name:
+                yield f"{key} names {name}, which {relation} lacks; it has {', '.join(by_name)}"
+    if options.columns and options.exclude:
+        yield "it says columns and exclude; say one of them"
     indexed = {column.name: column for column in used}
     named = {"id": [options.id], "text": options.text, "as_you_type": options.as_you_type, "fields": options.fields}
     named |= {f"geo_point.{name}": [point.lat, point.lon] for name, point in options.geo_point.items()}

@@ -95,15 +95,6 @@ def test_staging_is_private_and_marts_have_contracts(project: Parsed) -> None:
             assert model["config"]["contract"]["enforced"], name
 
 
-def test_a_restricted_column_stays_marked_downstream(project: Parsed) -> None:
-    marked = {
-        name: model["columns"]["tail_number"]["config"]["meta"].get("classification")
-        for name, model in project.models.items()
-        if "tail_number" in model["columns"]
-    }
-    assert marked == dict.fromkeys(["stg_flight_events", "int_flights", "fct_flights"], "restricted")
-
-
 @pytest.mark.parametrize(
     ("target", "with_sources", "layers"),
     [("local", True, {"lake", "warehouse"}), ("athena", True, {"lake"}), ("redshift", False, {"warehouse"})],

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+import orchestration.lineage.build
 import watershed.lineage
 from orchestration.lineage.errors import CompileError
 from orchestration.lineage.graph import Asset, AssetKind, Draft, Edge, Field, FieldId, FieldKind, Graph
@@ -36,7 +37,7 @@ def _graph() -> Graph:
 
 @pytest.fixture(autouse=True)
 def _small_graph(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watershed.lineage, "read_graph", _graph)
+    monkeypatch.setattr(orchestration.lineage.build, "project_graph", _graph)
 
 
 def _run(*arguments: str) -> tuple[int, str]:
@@ -106,7 +107,7 @@ def test_what_dbt_cannot_compile_is_no_stack_trace(monkeypatch: pytest.MonkeyPat
     def refuse() -> Graph:
         raise CompileError("dbt cannot compile the project; mend what it says:\nCompilation Error in model x")
 
-    monkeypatch.setattr(watershed.lineage, "read_graph", refuse)
+    monkeypatch.setattr(orchestration.lineage.build, "project_graph", refuse)
     code, output = _run(str(RAW))
     assert code == 1
     assert "CompileError: dbt cannot compile the project" in output
