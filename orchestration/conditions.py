@@ -25,7 +25,10 @@ def condition(cadence: str) -> dg.AutomationCondition:
 
 def _changed() -> dg.AutomationCondition:
     """Never built, or something that it reads was built since it was last."""
-    return (Condition.newly_missing() | Condition.any_deps_updated()).since_last_handled()
+    # `since_last_handled` takes the first evaluation of an asset for a handling: a model that is added to a running
+    # deployment would wait for the next change. It is asked for once; if that run fails, with the next change again.
+    handled = Condition.newly_requested() | Condition.newly_updated()
+    return Condition.newly_missing().since(handled) | Condition.any_deps_updated().since_last_handled()
 
 
 def _settled() -> dg.AutomationCondition:

@@ -6,11 +6,9 @@ so that automation carries on what the follower leaves alone: marts, dashboards,
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -21,14 +19,13 @@ from orchestration import exposures
 from orchestration.dbt import LAKE, models_of, node_key
 from orchestration.defs.landing import landing_checks, landing_metadata
 from orchestration.errors import ModelsNotBuiltError, UnknownNameError
-from orchestration.keys import landing_key, source_key
+from orchestration.followers import observation
+from orchestration.keys import landing_key
 from orchestration.platform import Lander, rows_of
 from orchestration.settings import Settings
 from orchestration.warm_dbt import WarmModels, warm
 from serving.opensearch.client import connect
 from serving.opensearch.incremental import IndexUpdater, Updated
-
-_FOLLOWED_UNTIL, _FOLLOWER = "followed_until", "follower"
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ class Follower:
         Args:
             followed_until: Until then the contract's sensor requests no landing; None when the follower ends.
         """
-        self._instance.report_runless_asset_event(self._observation(followed_until))
+        self._instance.report_runless_asset_event(observation(self._contract, self._landed, followed_until))
         if not self._landed.nothing:
             key = landing_key(self._contract)
             self._instance.report_runless_asset_event(
@@ -155,28 +152,6 @@ class Follower:
             about = (event.asset_key, getattr(event, "check_name", None))
             self._events.pop(about, None)
             self._events[about] = event
-
-    def _observation(self, followed_until: datetime | None) -> dg.AssetObservation:
-        until = {} if followed_until is None else {_FOLLOWED_UNTIL: dg.MetadataValue.timestamp(followed_until)}
-        return dg.AssetObservation(
-            source_key(self._contract),
-            metadata={
-                "lag_seconds": round(self._landed.lag_seconds, 2),
-                "records": self._landed.records,
-                _FOLLOWER: f"process {os.getpid()} on {socket.gethostname()}",
-                **until,
-            },
-        )
-
-
-def follower_of(instance: dg.DagsterInstance, contract: Contract) -> str | None:
-    """Who follows a contract now, for a message; None if nobody does, or has not said so for too long."""
-    for record in instance.fetch_observations(source_key(contract), limit=1).records:
-        metadata: Mapping[str, Any] = record.asset_observation.metadata if record.asset_observation else {}
-        until = metadata.get(_FOLLOWED_UNTIL)
-        if until is not None and datetime.fromtimestamp(until.value, UTC) > datetime.now(UTC):
-            return str(metadata[_FOLLOWER].value)
-    return None
 
 
 def joined(one: Landed, other: Landed) -> Landed:
@@ -250,8 +225,3 @@ def _evaluation(check: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
         severity=check.severity,
         description=check.description,
     )
-
-
-def lease(report_every: timedelta) -> datetime:
-    """Until when a follower that reports at this interval says that it follows: one report may come late, or fail."""
-    return datetime.now(UTC) + 2 * report_every + timedelta(minutes=1)

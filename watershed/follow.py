@@ -19,7 +19,8 @@ from ingestion.contract import Contract, load_contracts
 from ingestion.errors import IngestionError, PositionMoved
 from orchestration.defs.landing import PASSING
 from orchestration.errors import ModelsNotBuiltError, UnknownNameError
-from orchestration.following import Cycle, Follower, lease, through
+from orchestration.followers import lease
+from orchestration.following import Cycle, Follower, through
 from orchestration.platform import Lander
 from orchestration.settings import CONTRACTS_DIR, Environment, Settings
 from serving.opensearch.errors import IndexBuildError

@@ -4,6 +4,7 @@ import dagster as dg
 
 from ingestion.contract import Contract, load_contracts
 from orchestration.defs.landing import landing_asset
+from orchestration.followers import follower_of
 from orchestration.keys import landing_key
 from orchestration.platform import Lander
 from orchestration.settings import CONTRACTS_DIR
@@ -42,7 +43,7 @@ def defs() -> dg.Definitions:
 
 
 def source_sensor(contract: Contract) -> dg.SensorDefinition:
-    """Requests a landing once the source has something new, unless one is under way."""
+    """Requests a landing once the source has something new, unless one is under way or the contract is followed."""
     key = landing_key(contract)
     own_checks = list(landing_asset(contract).check_keys)
 
@@ -57,6 +58,8 @@ def source_sensor(contract: Contract) -> dg.SensorDefinition:
         filters = dg.RunsFilter(job_name=LAND, tags={CONTRACT_TAG: contract.name}, statuses=_UNDER_WAY)
         if runs := context.instance.get_runs(filters, limit=1):
             return dg.SkipReason(f"Run {runs[0].run_id} is landing it.")
+        if follower := follower_of(context.instance, contract):
+            return dg.SkipReason(f"It is followed by {follower}.")
         if not lander.has_news(contract):
             return dg.SkipReason("The source has nothing after the position.")
         # The landing's own checks: dbt's tests of the source follow with the models, by their condition.
