@@ -146,12 +146,16 @@ def prepare() -> None:
 
 
 def _refresh_manifests() -> None:
-    """Parse the dbt project anew for each layer whose manifest is older than the project."""
+    """Parse the dbt project anew for each layer whose manifest is older than the project, and compile it likewise."""
     from orchestration.dbt import parse, stale_manifests
+    from orchestration.lineage.compiled import compiled_manifest, is_compiled
 
     for layer in stale_manifests():
         console.print(f"dbt parse for {layer.name} ...")
         parse(layer)
+    if not is_compiled():
+        console.print("dbt compile for the lineage of fields ...")
+        compiled_manifest()
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import subprocess
 from pathlib import Path
@@ -17,19 +18,29 @@ DIALECT = "duckdb"
 TARGET_PATH = DBT_PROJECT_DIR / "target" / "lineage"
 
 
+def is_compiled(target_path: Path = TARGET_PATH) -> bool:
+    """Whether the compiled SQL is of the project as it is."""
+    return is_current(target_path / "manifest.json")
+
+
 def compiled_manifest(target_path: Path = TARGET_PATH) -> dict[str, Any]:
     """dbt's manifest with the compiled SQL of every model. Compiles, some 6 s, only if the project has changed.
+
+    Of several processes that ask at once one compiles, and the others wait for it.
 
     Raises:
         CompileError: With dbt's words.
     """
     manifest = target_path / "manifest.json"
-    if not is_current(manifest):
-        files = fingerprint()
-        discard_damaged(manifest)
-        _compile(target_path)
-        mark_current(manifest, files)
-    return json.loads(manifest.read_text(encoding="utf-8"))
+    target_path.mkdir(parents=True, exist_ok=True)
+    with (target_path / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not is_current(manifest):
+            files = fingerprint()
+            discard_damaged(manifest)
+            _compile(target_path)
+            mark_current(manifest, files)
+        return json.loads(manifest.read_text(encoding="utf-8"))
 
 
 def _compile(target_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The lineage of this very project, compiled once a session with no server."""
+"""The lineage of this very project: compiled with no server by `make setup`, or here if it has changed since."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from orchestration.settings import CONTRACTS_DIR
 
 
 @pytest.fixture(scope="session")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return compiled_manifest(tmp_path_factory.mktemp("lineage"))
+def manifest() -> dict[str, Any]:
+    return compiled_manifest()
 
 
 @pytest.fixture(scope="session")
