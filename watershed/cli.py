@@ -393,3 +393,21 @@ def put(
         console.print(
             f"put {path.name}: {'' if done.records is None else f'{done.records:,} records '}into {done.target}"
         )
+
+
+@app.command()
+def reference(
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if a page is stale.")] = False,
+) -> None:
+    """Write the pages of docs/ that follow from the code: contracts, commands, settings, messages."""
+    from orchestration.settings import PROJECT_ROOT
+    from watershed.reference import write
+
+    changed = write(PROJECT_ROOT / "docs", app, check=check)
+    for path in changed:
+        console.print(f"{'stale' if check else 'wrote'} docs/{path.name}")
+    if check and changed:
+        errors.print("Run `watershed reference` and commit what it writes.")
+        raise typer.Exit(1)
+    if not changed:
+        console.print("every page is as the code says")

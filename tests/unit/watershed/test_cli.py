@@ -21,6 +21,7 @@ COMMANDS = {
     "preview",
     "put",
     "rebuild",
+    "reference",
     "reset",
     "sources",
     "sql",
