@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,6 +31,8 @@ class Backoff:
     first_seconds: float = 0.5
     most_seconds: float = 30.0
     tries: int = 10
+    give_up_seconds: float = 240.0
+    """After which no further try begins: a request that is not answered takes the client's whole time limit."""
 
     def seconds(self, attempt: int) -> float:
         """The wait after an attempt, counted from 0."""
@@ -130,10 +133,12 @@ def _send(
     *,
     require_alias: bool,
 ) -> _Outcome:
-    outcome, reason = _Outcome(), ""
-    for attempt in range(backoff.tries):
-        if attempt and stop.wait(backoff.seconds(attempt - 1)):
+    outcome, reason, tries = _Outcome(), "", 0
+    deadline = time.monotonic() + backoff.give_up_seconds
+    while tries < backoff.tries and (tries == 0 or time.monotonic() < deadline):
+        if tries and stop.wait(backoff.seconds(tries - 1)):
             return outcome  # the build has failed already; nobody looks at this
+        tries += 1
         try:
             answer = _bulk(client, index, documents, require_alias=require_alias)
         except NoAnswerError as error:
@@ -144,13 +149,13 @@ def _send(
                 raise IndexBuildError(f"{index}: OpenSearch refused a bulk request: {error}") from error
             reason = str(error)
             continue
-        refused = _sort(answer["items"], documents, outcome, first=attempt == 0)
+        refused = _sort(answer["items"], documents, outcome, first=tries == 1)
         if not refused:
             return outcome
         reason = f"it put off {len(refused)} of them: {answer['items'][refused[0]]['index']['error']['reason']}"
         documents = documents.take(refused)
     raise IndexBuildError(
-        f"{index}: OpenSearch did not take {len(documents)} documents in {backoff.tries} tries. "
+        f"{index}: OpenSearch did not take {len(documents)} documents in {tries} tries. "
         f"The last time: {reason}. Give the cluster more room, or build when it has less to do."
     )
 

@@ -62,10 +62,10 @@ def cluster() -> Iterator[Cluster]:
     server.server_close()
 
 
-def _load(cluster: Cluster, *identifiers: str) -> Any:
+def _load(cluster: Cluster, *identifiers: str, options: BulkOptions = _OPTIONS) -> Any:
     batch = pa.RecordBatch.from_pydict({"id": list(identifiers)})
     documents: Documents = DocumentWriter(batch.schema, "id").documents(batch)
-    return load(connect(f"http://127.0.0.1:{cluster.server_port}"), "flights-v000001", [documents], _OPTIONS)
+    return load(connect(f"http://127.0.0.1:{cluster.server_port}"), "flights-v000001", [documents], options)
 
 
 def test_of_a_request_only_what_a_full_queue_refused_is_repeated(cluster: Cluster):
@@ -81,6 +81,12 @@ def test_a_queue_that_stays_full_is_told_with_what_it_says(cluster: Cluster):
         cluster.answer(_QUEUE_FULL)
     with pytest.raises(IndexBuildError, match=r"1 documents in 3 tries.*queue capacity 200 reached"):
         _load(cluster, "a")
+
+
+def test_no_try_begins_after_the_time_to_give_up(cluster: Cluster):
+    cluster.answer(_QUEUE_FULL)
+    with pytest.raises(IndexBuildError, match=r"1 documents in 1 tries"):
+        _load(cluster, "1", options=BulkOptions(backoff=Backoff(first_seconds=0.01, give_up_seconds=0)))
 
 
 def test_what_is_malformed_is_told_and_not_repeated_when_the_rest_is(cluster: Cluster):
