@@ -21,6 +21,8 @@ from orchestration.defs.landing import landing_checks, landing_metadata
 from orchestration.errors import ModelsNotBuiltError, UnknownNameError
 from orchestration.followers import observation
 from orchestration.keys import landing_key
+from orchestration.lineage.build import project_graph
+from orchestration.lineage.privacy import require_permitted
 from orchestration.platform import Lander, rows_of
 from orchestration.settings import Settings
 from orchestration.warm_dbt import WarmModels, warm
@@ -179,6 +181,7 @@ def through(config: Settings, contract: Contract, asset: str) -> Through:
     Raises:
         UnknownNameError: If there is no such index, or no model of the lake leads from the contract to it.
         ParseError: If dbt cannot parse the project.
+        PrivateDataError: If the index would show private data, and its exposure says no reason.
     """
     parsed = warm(config, f"source:landing.{contract.name}+", f"follow-{contract.name}")
     manifest = parsed.manifest
@@ -192,6 +195,7 @@ def through(config: Settings, contract: Contract, asset: str) -> Through:
             f"--through {asset}: {'.'.join(node_key(model).path)} is not made from landing.{contract.name} by models"
             f" of the lake. Name an index that is, or leave --through out."
         )
+    require_permitted(project_graph(), manifest, [indexes[asset]])
     between = replace(parsed, select=f"source:landing.{contract.name}+,+{model['name']}")
     client = connect(config.opensearch_url, config.region)
     return Through(dg.AssetKey(asset.split("/")), between, IndexUpdater(client, spec, rows_of(config, LAKE.name)))

@@ -18,6 +18,7 @@ from infra.local.live import Pace
 from ingestion.contract import load_contracts
 from orchestration.settings import CONTRACTS_DIR, PROJECT_ROOT, Settings
 from watershed.instance import open_instance
+from watershed.pages import lineage_page
 from watershed.traffic import playing
 
 _GRACE_SECONDS = 20
@@ -40,8 +41,9 @@ def serve(settings: Settings, console: Console, port: int, pace: Pace | None) ->
             console.print(f"[yellow]{skipped.name} is skipped: {skipped.reason}[/]", highlight=False)
         console.print(f"Dagster: http://127.0.0.1:{port} (Ctrl-C ends it)", highlight=False)
         try:
-            with playing(settings, console, pace) if pace else nullcontext():
-                return _run_dagster(settings, port)
+            with playing(settings, console, pace) if pace else nullcontext(), lineage_page() as lineage_url:
+                console.print(f"Lineage of fields: {lineage_url}", highlight=False)
+                return _run_dagster(settings, port, lineage_url)
         finally:
             console.print("ending what this command started ...")
             state.end(settings, up.started)
@@ -59,10 +61,11 @@ def _require_free(port: int) -> None:
             ) from error
 
 
-def _run_dagster(settings: Settings, port: int) -> int:
+def _run_dagster(settings: Settings, port: int, lineage_url: str) -> int:
     open_instance(settings)
     command = [Path(sys.executable).with_name("dg"), "dev", "--host", "127.0.0.1", "--port", str(port)]
-    environment = {**os.environ, **state.local_environment(settings), "VIRTUAL_ENV": sys.prefix}
+    own = {"VIRTUAL_ENV": sys.prefix, "WATERSHED_LINEAGE_URL": settings.lineage_url or lineage_url}
+    environment = {**os.environ, **state.local_environment(settings), **own}
     for ending in (signal.SIGINT, signal.SIGTERM):
         # Explicitly: a shell starts its background jobs with SIGINT ignored, and children would inherit that.
         signal.signal(ending, signal.default_int_handler)
