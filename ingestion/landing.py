@@ -114,19 +114,24 @@ def has_news(contract: Contract, reader: Reader, tables: Tables) -> bool:
     return _next_batch(contract, reader, tables) is not None
 
 
-def waits_since(contract: Contract, reader: Reader, tables: Tables) -> datetime | None:
+def waits_since(contract: Contract, reader: Reader, tables: Tables | None) -> datetime | None:
     """When the oldest record arrived that has not landed (UTC, without a zone); None if all has. Changes nothing.
 
-    `reader` is read up to its first batch only: give it a small bound. It is the oldest of that batch.
+    `reader` is read up to its first batch only: give it a small bound. It is the oldest of that batch. `tables` is None
+    while there are none.
     """
     batch = _next_batch(contract, reader, tables)
     arrivals = _arrivals(batch) if batch else None
     return arrivals[0] if arrivals else None
 
 
-def _next_batch(contract: Contract, reader: Reader, tables: Tables) -> Batch | None:
-    lander = _Lander(contract, tables, lambda: datetime.now(UTC))
-    with contextlib.closing(reader.batches(lander.load(), lander.ledger)) as batches:
+def _next_batch(contract: Contract, reader: Reader, tables: Tables | None) -> Batch | None:
+    if tables is None:
+        found = reader.batches(None, set)
+    else:
+        lander = _Lander(contract, tables, lambda: datetime.now(UTC))
+        found = reader.batches(lander.load(), lander.ledger)
+    with contextlib.closing(found) as batches:
         return next(batches, None)
 
 

@@ -18,7 +18,8 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtP
 
 from orchestration.conditions import ON_CHANGE, condition
 from orchestration.errors import ParseError
-from orchestration.manifests import discard_damaged, fingerprint, is_current, mark_current
+from orchestration.keys import node_key
+from orchestration.manifests import discard_damaged, fingerprint, is_current, mark_current, target_path
 from orchestration.settings import DBT_PROJECT_DIR, PROJECT_ROOT, Settings, settings
 
 
@@ -49,7 +50,7 @@ def project(layer: Layer, config: Settings | None = None) -> DbtProject:
     """The project with a layer's target, and a target path of its own so that no run reads another's artifacts."""
     return DbtProject(
         DBT_PROJECT_DIR,
-        target_path=Path("target") / layer.name,
+        target_path=target_path(layer.name),
         target=layer.target(config or settings()),
         profiles_dir=DBT_PROJECT_DIR,
     )
@@ -161,13 +162,6 @@ class Translator(DagsterDbtTranslator):
 def engine_of(layer: Layer) -> str:
     """What builds a layer in this environment, as the graph's icons name it."""
     return _KINDS[layer.target(settings())]
-
-
-def node_key(node: Mapping[str, Any]) -> dg.AssetKey:
-    """The asset key of a node of the manifest."""
-    if node["resource_type"] == "source":
-        return dg.AssetKey([node["source_name"], node["name"]])
-    return dg.AssetKey([node["config"]["schema"], node["name"]])
 
 
 def team(owned: Mapping[str, Any]) -> str:

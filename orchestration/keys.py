@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import dagster as dg
 
 from ingestion.contract import Contract, KinesisSource
@@ -15,3 +18,17 @@ def source_key(contract: Contract) -> dg.AssetKey:
 def landing_key(contract: Contract) -> dg.AssetKey:
     """The landing table of a contract."""
     return dg.AssetKey(["landing", contract.name])
+
+
+def node_key(node: Mapping[str, Any]) -> dg.AssetKey:
+    """The asset key of a model or a source of dbt's manifest."""
+    if node["resource_type"] == "source":
+        return dg.AssetKey([node["source_name"], node["name"]])
+    return dg.AssetKey([node["config"]["schema"], node["name"]])
+
+
+def exposure_keys(exposure: Mapping[str, Any]) -> list[dg.AssetKey]:
+    """The asset keys of an exposure of dbt's manifest: one for each way that it is served."""
+    meta = exposure["config"]["meta"]
+    keys = [dg.AssetKey(["quicksight", exposure["name"]])] if "quicksight" in meta else []
+    return [*keys, dg.AssetKey(["opensearch", meta["opensearch"]["index"]])] if "opensearch" in meta else keys

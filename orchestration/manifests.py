@@ -12,6 +12,11 @@ from orchestration.settings import DBT_PROJECT_DIR
 _PATTERNS = ("*.yml", "models/**/*", "macros/**/*", "tests/**/*")
 
 
+def target_path(layer: str) -> Path:
+    """Where dbt puts the artifacts of a layer, from the project's folder: no run reads those of another layer."""
+    return Path("target") / layer
+
+
 def fingerprint() -> str:
     """A digest of dbt's version and the project's files: another for each file added, edited, renamed or deleted."""
     digest = hashlib.sha256(version("dbt-core").encode())
