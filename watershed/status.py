@@ -156,16 +156,16 @@ def _records(table: IcebergTable | None) -> int:
 
 
 def _contracts(statuses: list[ContractStatus]) -> Table:
-    table = _table("contract", "rows", "quarantine", "rejects of the last landing", "last landing", "lag", "landed by")
+    table = _table("contract", "rows", "quarantine", "last landing", "rejected in it", "lag", "landed by")
     for status in statuses:
         table.add_row(
             status.name,
             f"{status.rows:,}",
             f"{status.rejects:,}",
-            _share(status),
             f"{_span(status.last_landing)} ago" if status.last_landing else "never",
+            _share(status),
             f"[yellow]{_span(status.waits_since)}[/]" if status.waits_since else "none",
-            status.follower or "its sensor, in `watershed dev`",
+            status.follower or "its sensor",
         )
     return table
 
@@ -174,7 +174,7 @@ def _share(status: ContractStatus) -> str:
     if not status.last_records:
         return ""
     share = status.last_rejects / status.last_records
-    told = f"{share:.2%} (limit {status.quarantine_limit:.2%})"
+    told = f"{share:.2%} of {status.quarantine_limit:.2%}"
     return f"[red]{told}[/]" if share > status.quarantine_limit else told
 
 
