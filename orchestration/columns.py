@@ -76,5 +76,5 @@ def _tagged(column: dg.TableColumn, classified: Mapping[str, str | None]) -> dg.
         column.type,
         description=column.description,
         constraints=column.constraints,
-        tags={**column.tags, "classification": classification} if classification else column.tags,
+        tags={**column.tags, "classification": str(classification)} if classification else column.tags,
     )
