@@ -4,11 +4,10 @@
 {# Whether this run rebuilds a range of days. Raises if the vars are no range. -#}
 {% macro days_are_rebuilt() -%}
     {%- set first, last = var('rebuild_from', none), var('rebuild_to', none) -%}
+    {%- set iso_date = '^\\d{4}-\\d{2}-\\d{2}$' -%}
     {%- if first is none and last is none -%}
         {{ return(false) }}
-    {%- endif -%}
-    {%- set iso_date = '^\\d{4}-\\d{2}-\\d{2}$' -%}
-    {%- if not (modules.re.match(iso_date, first | string) and modules.re.match(iso_date, last | string)) -%}
+    {%- elif not (modules.re.match(iso_date, first | string) and modules.re.match(iso_date, last | string)) -%}
         {%- do exceptions.raise_compiler_error(
             'rebuild_from is ' ~ first ~ ' and rebuild_to is ' ~ last ~ '. Give both, as dates: --vars '
             ~ "'{rebuild_from: 2013-01-05, rebuild_to: 2013-01-10}'."
@@ -17,8 +16,9 @@
         {%- do exceptions.raise_compiler_error(
             'rebuild_from, ' ~ first ~ ', is after rebuild_to, ' ~ last ~ '. Swap them.'
         ) -%}
+    {%- else -%}
+        {{ return(true) }}
     {%- endif -%}
-    {{ return(true) }}
 {%- endmacro %}
 
 {# A condition: a date is one of the rebuilt days. Both vars are checked to be dates above. -#}

