@@ -15,7 +15,7 @@ from moto.core.responses import BaseResponse
 from moto.core.utils import convert_to_flask_response
 from moto.moto_server.werkzeug_app import create_backend_app
 
-EXTENSIONS = ("glue", "kinesis", "quicksight", "s3")
+EXTENSIONS = ("firehose", "glue", "kinesis", "quicksight", "s3")
 
 _routes: dict[str, type[BaseResponse]] = {}
 

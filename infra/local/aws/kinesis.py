@@ -337,6 +337,14 @@ class OrderedKinesisResponse(KinesisResponse):
         return ActionResult(self.backend.read(self._get_param("ShardIterator"), self._get_param("Limit")))
 
 
+def shards_of(account_id: str, region: str, stream_arn: str) -> list[OrderedShard] | None:
+    """The shards of a stream, for another service of this server; None if there is no such stream."""
+    with _streams:
+        backend = kinesis_backends[account_id][region]
+        stream = next((s for s in backend.streams.values() if s.arn == stream_arn), None)
+        return None if stream is None else [s for s in stream.shards.values() if isinstance(s, OrderedShard)]
+
+
 def _children(stream: Stream, shard_id: str) -> list[dict[str, Any]]:
     return [
         {

@@ -10,6 +10,8 @@ from threading import RLock
 from typing import Any
 
 from moto.core.common_types import TYPE_RESPONSE
+from moto.s3.exceptions import MissingBucket
+from moto.s3.models import s3_backends
 from moto.s3.responses import S3Response
 
 from infra.local.aws.extensions import route
@@ -31,6 +33,16 @@ class SerialS3Response(S3Response):
         _read_body(request)
         with _buckets:
             return super().key_response(request, full_url, headers)
+
+
+def put_object(account_id: str, bucket: str, key: str, body: bytes) -> bool:
+    """Write an object for another service of this server. Returns whether there is such a bucket."""
+    with _buckets:
+        try:
+            s3_backends[account_id]["aws"].put_object(bucket, key, body)
+        except MissingBucket:
+            return False
+    return True
 
 
 def _read_body(request: Any) -> None:
