@@ -79,7 +79,14 @@ def _merged(records: Sequence[Records]) -> Records:
     """Records of one encoding as one: a query for each of many small objects would cost more than their bytes."""
     payload = pa.chunked_array([r.payload for r in records]).combine_chunks()
     provenance = pa.concat_tables([r.provenance for r in records]).combine_chunks()
-    return Records(payload, provenance, records[0].encoding)
+    return Records(payload, provenance, records[0].encoding, _merged_offsets(records))
+
+
+def _merged_offsets(records: Sequence[Records]) -> pa.Int64Array | None:
+    if all(r.offsets is None for r in records):
+        return None
+    unknown = pa.scalar(None, pa.int64())
+    return pa.concat_arrays([pa.repeat(unknown, len(r)) if r.offsets is None else r.offsets for r in records])
 
 
 def row_schema(contract: Contract) -> pa.Schema:
@@ -131,7 +138,10 @@ def _decode_apart(contract: Contract, records: Records, error: duckdb.Error) -> 
 def _part(records: Records, start: int, end: int) -> Records:
     count = end - start
     return replace(
-        records, payload=records.payload.slice(start, count), provenance=records.provenance.slice(start, count)
+        records,
+        payload=records.payload.slice(start, count),
+        provenance=records.provenance.slice(start, count),
+        offsets=None if records.offsets is None else records.offsets.slice(start, count),
     )
 
 
@@ -155,7 +165,9 @@ def _run_query(contract: Contract, records: Records) -> tuple[pa.StructArray, pa
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
         if isinstance(records.encoding, Json):
-            connection.register("_payloads", pa.table({"_number": numbers, "_payload": records.payload}))
+            offsets = pa.nulls(len(records), pa.int64()) if records.offsets is None else records.offsets
+            payloads = pa.table({"_number": numbers, "_payload": records.payload, "_offset": offsets})
+            connection.register("_payloads", payloads)
             connection.execute(_JSON_DOCUMENTS.format(type=_type_name("json_type(_text)")))
         else:
             documents, broken = _text_documents(records.payload, records.encoding)
@@ -179,15 +191,19 @@ def _text_only(encoding: Encoding) -> bool:
 _JSON_DOCUMENTS = """
     create temp view _documents as
     with texts as (
-        select _number, try(decode(_payload)) as _text from _payloads
+        select
+            _number,
+            try(decode(_payload)) as _text,
+            coalesce(': at byte ' || _offset || ' of the object', '') as _place,
+        from _payloads
     ),
     judged as (
         select
             _number,
             _text,
             case
-                when _text is null then 'not UTF-8'
-                when not json_valid(_text) then 'not JSON'
+                when _text is null then 'not UTF-8' || _place
+                when not json_valid(_text) then 'not JSON' || _place
                 when json_type(_text) <> 'OBJECT' then 'a JSON ' || {type} || ', not an object'
             end as _broken,
         from texts

@@ -41,12 +41,14 @@ class Records:
     """Records of one encoding.
 
     `payload` is a binary array of n records, `provenance` a table of n rows with the columns of
-    `schemas.provenance_fields`.
+    `schemas.provenance_fields`. `offsets` has the byte of its object, unzipped, that each record starts at, if the
+    reader knows: a reject that is no document tells it.
     """
 
     payload: pa.BinaryArray
     provenance: pa.Table
     encoding: Encoding
+    offsets: pa.Int64Array | None = None
 
     def __len__(self) -> int:
         return len(self.payload)

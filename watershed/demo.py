@@ -21,7 +21,7 @@ from infra.local.aws.engine import AwsEngine
 from infra.local.errors import StateInUseError
 from infra.local.processes import Process
 from infra.local.provision import provision
-from infra.local.traffic import already_played, drop_files, play, put_weather
+from infra.local.traffic import already_played, await_delivery, drop_files, play, put_weather
 from ingestion.contract import Contract, KinesisSource, ObjectSource, load_contracts
 from orchestration.settings import CONTRACTS_DIR, Settings
 from watershed.watchdog import watched
@@ -159,29 +159,34 @@ def _run_if_needed(
 
 def _play(settings: Settings, contracts: dict[str, Contract], say: Callable[[str], None]) -> None:
     """Play the month and its weather unless that was done before, and drop the reference files."""
+    dropped = drop_files(boto3.client("s3", **settings.client_args()), settings.landing_bucket, contracts.values())
+    files = f"{len(dropped)} reference files dropped into S3" if dropped else "the reference files were in S3"
+    weather = contracts[WEATHER_CONTRACT].source
+    assert isinstance(weather, ObjectSource)
+    assert weather.delivery
+    firehose = boto3.client("firehose", **settings.client_args())
+    delivery_stream = settings.stream_name(weather.delivery.stream)
+    observations = put_weather(firehose, delivery_stream, FIRST, LAST)
+    put_at = time.monotonic()
+    # Firehose delivers the weather while the flights are played.
+    flights = _play_flights(settings, contracts, say)
+    if observations:
+        files = f"{observations:,} observations of the weather into Firehose; {files}"
+        await_delivery(firehose, delivery_stream, put_at)
+    say(f"{flights}; {files}")
+
+
+def _play_flights(settings: Settings, contracts: dict[str, Contract], say: Callable[[str], None]) -> str:
+    """Play the month into the stream unless it has been played. Returns what to say of it."""
     source = contracts[STREAM_CONTRACT].source
     assert isinstance(source, KinesisSource)
     kinesis = boto3.client("kinesis", **settings.client_args())
     stream = settings.stream_name(source.stream)
-    dropped = drop_files(boto3.client("s3", **settings.client_args()), settings.landing_bucket, contracts.values())
-    files = f"{len(dropped)} reference files dropped into S3" if dropped else "the reference files were in S3"
-    # First: Firehose delivers it while the flights are played.
-    observations = _put_weather(settings, contracts)
-    files = f"{observations:,} observations of the weather into Firehose; {files}" if observations else files
     mark = already_played(kinesis, stream)
     if mark and mark.complete:
-        say(f"{mark.events:,} events of {mark.dates} are in {stream} already; {files}")
-        return
+        return f"{mark.events:,} events of {mark.dates} are in {stream} already"
     played = play(kinesis, stream, FIRST, LAST, progress=lambda count: say(f"{count:,} events into {stream}"))
-    say(f"{played.events:,} events into {stream}, {played.events / played.seconds:,.0f} a second; {files}")
-
-
-def _put_weather(settings: Settings, contracts: dict[str, Contract]) -> int:
-    source = contracts[WEATHER_CONTRACT].source
-    assert isinstance(source, ObjectSource)
-    assert source.delivery
-    firehose = boto3.client("firehose", **settings.client_args())
-    return put_weather(firehose, settings.stream_name(source.delivery.stream), FIRST, LAST)
+    return f"{played.events:,} events into {stream}, {played.events / played.seconds:,.0f} a second"
 
 
 def _told(up: state.Up) -> str:

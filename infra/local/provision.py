@@ -86,7 +86,7 @@ def _delivery_stream(settings: Settings, name: str, source: ObjectSource, delive
             "RoleARN": role,
             "BucketARN": f"arn:aws:s3:::{settings.landing_bucket}",
             "Prefix": source.prefix,
-            "ErrorOutputPrefix": f"{source.error_prefix}!{{firehose:error-output-type}}/",
+            "ErrorOutputPrefix": f"{source.error_prefix}!{{firehose:error-output-type}}/!{{timestamp:yyyy/MM/dd/HH}}/",
             "BufferingHints": {
                 "SizeInMBs": delivery.buffer_mib,
                 "IntervalInSeconds": min(delivery.buffer_seconds, LONGEST_BUFFER_SECONDS),

@@ -26,6 +26,8 @@ REFERENCE_FILES = ("airlines", "airports", "planes")
 _ATTEMPTS = 10
 _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 5.0
+# The local Firehose looks ten times a second which buffer is due.
+_DELIVERY_SECONDS = 0.5
 
 # A (delivery) stream's own tags say what was played into it, so that this is forgotten with the stream.
 _DATES_TAG, _EVENTS_TAG, _STATE_TAG = "played-dates", "played-events", "played-state"
@@ -172,15 +174,27 @@ def put_weather(firehose: Any, delivery_stream: str, first: date, last: date) ->
         return 0
     count = 0
     for batch in observations(first, last, MAX_CALL_RECORDS):
-        _put_batch(
-            firehose, delivery_stream, [{"Data": f"{payload}\n".encode()} for payload in batch["payload"].to_pylist()]
-        )
+        _put_batch(firehose, delivery_stream, [{"Data": payload.encode()} for payload in batch["payload"].to_pylist()])
         count += batch.num_rows
     played = {_DATES_TAG: f"{first}/{last}", _EVENTS_TAG: str(count)}
     firehose.tag_delivery_stream(
         DeliveryStreamName=delivery_stream, Tags=[{"Key": key, "Value": value} for key, value in played.items()]
     )
     return count
+
+
+def await_delivery(firehose: Any, delivery_stream: str, put_at: float) -> None:
+    """Wait until what was put into a delivery stream has been delivered.
+
+    Args:
+        firehose: A boto3 client.
+        delivery_stream: The delivery stream's deployed name.
+        put_at: When the last record was put, by `time.monotonic()`.
+    """
+    description = firehose.describe_delivery_stream(DeliveryStreamName=delivery_stream)["DeliveryStreamDescription"]
+    hints = description["Destinations"][0]["ExtendedS3DestinationDescription"]["BufferingHints"]
+    due = put_at + hints["IntervalInSeconds"] + _DELIVERY_SECONDS
+    time.sleep(max(0.0, due - time.monotonic()))
 
 
 def put_observations(firehose: Any, delivery_stream: str, batch: pa.RecordBatch) -> None:

@@ -26,6 +26,7 @@ from botocore.exceptions import ClientError
 
 from ingestion.contract import Contract, ObjectSource
 from ingestion.errors import SourceError
+from ingestion.readers.documents import documents
 from ingestion.records import Batch, Csv, Encoding, Json, Position, Records, Unreadable
 from ingestion.schemas import arrow_schema, provenance_fields
 
@@ -65,11 +66,12 @@ class _Object:
 
 @dataclass(frozen=True)
 class _Part:
-    """Some records of an object: their bytes, their encoding, the ordinal of the first."""
+    """Some records of an object: their bytes, their encoding, the ordinal of the first, the byte where each starts."""
 
     payload: list[bytes]
     encoding: Encoding
     ordinal: int
+    offsets: list[int] | None = None
 
 
 class ObjectReader:
@@ -161,7 +163,8 @@ class ObjectReader:
             pa.repeat(pa.scalar(obj.modified.astimezone(UTC).replace(tzinfo=None), pa.timestamp("us")), count),
         ]
         provenance = pa.table(columns, schema=arrow_schema(provenance_fields(self._contract)))
-        return Records(pa.array(part.payload, pa.binary()), provenance, part.encoding)
+        offsets = None if part.offsets is None else pa.array(part.offsets, pa.int64())
+        return Records(pa.array(part.payload, pa.binary()), provenance, part.encoding, offsets)
 
     def _body(self, obj: _Object) -> StreamingBody | None:
         """The object's bytes. None if it was replaced or removed since the listing: a later one tells what is there."""
@@ -187,19 +190,20 @@ class ObjectReader:
             yield _Part([b""], Unreadable(reason), ordinal)
 
     def _read(self, body: Readable, first: int) -> Iterator[_Part]:
-        if self._source.format == "parquet":
-            yield from _parquet_parts(body, first)
-            return
-        records = _split(_blocks(body), self._source.delimiter if self._source.format == "csv" else None)
-        encoding: Encoding = Json()
+        read = {"csv": self._csv_parts, "json": _json_parts, "parquet": _parquet_parts}[self._source.format]
+        for part in read(body):
+            skipped = max(first - part.ordinal, 0)
+            if part.payload[skipped:]:
+                offsets = part.offsets[skipped:] if part.offsets else None
+                yield _Part(part.payload[skipped:], part.encoding, part.ordinal + skipped, offsets)
+
+    def _csv_parts(self, body: Readable) -> Iterator[_Part]:
+        header: Csv | None = None
         ordinal = 0
-        for block in records:
-            lines = block
-            if self._source.format == "csv" and isinstance(encoding, Json):
-                encoding, lines = self._header(lines[0]), lines[1:]
-            skipped = min(max(first - ordinal, 0), len(lines))
-            if lines[skipped:]:
-                yield _Part(lines[skipped:], encoding, ordinal + skipped)
+        for lines in _split(_blocks(body), self._source.delimiter):
+            if header is None:
+                header, lines = self._header(lines[0]), lines[1:]  # noqa: PLW2901  what is under the header
+            yield _Part(lines, header, ordinal)
             ordinal += len(lines)
 
     def _header(self, line: bytes) -> Csv:
@@ -237,10 +241,17 @@ def _blocks(body: Readable) -> Iterator[bytes]:
         raise EOFError("the gzip stream ends in its middle")
 
 
-def _split(blocks: Iterator[bytes], delimiter: str | None = None) -> Iterator[list[bytes]]:
-    """Lines, without their ends and without empty ones, a block's worth at a time.
+def _json_parts(body: Readable) -> Iterator[_Part]:
+    ordinal = 0
+    for found in documents(_blocks(body), LONGEST_RECORD):
+        yield _Part(found.payload, Json(), ordinal, found.offsets)
+        ordinal += len(found.payload)
 
-    With a delimiter they are lines of CSV: a line break inside a quoted value is no end.
+
+def _split(blocks: Iterator[bytes], delimiter: str) -> Iterator[list[bytes]]:
+    """Lines of CSV, without their ends and without empty ones, a block's worth at a time.
+
+    A line break inside a quoted value is no end.
     """
     rest = b""
     first = True
@@ -248,9 +259,7 @@ def _split(blocks: Iterator[bytes], delimiter: str | None = None) -> Iterator[li
         data = rest + (block.removeprefix(_BYTE_ORDER_MARK) if first else block)
         first = False
         lines = data.split(b"\n")
-        rest = lines.pop()
-        if delimiter:
-            lines, rest = _join_quoted(lines, rest, delimiter.encode())
+        lines, rest = _join_quoted(lines[:-1], lines[-1], delimiter.encode())
         if len(rest) > LONGEST_RECORD:
             raise Misshapen(f"a record is longer than {LONGEST_RECORD} bytes")
         if found := [line.removesuffix(b"\r") for line in lines if line.strip()]:
@@ -297,7 +306,7 @@ def _ends_quoted(line: bytes, delimiter: bytes, *, quoted: bool) -> bool:
             quoted, at = False, found + 1
 
 
-def _parquet_parts(body: Readable, first: int) -> Iterator[_Part]:
+def _parquet_parts(body: Readable) -> Iterator[_Part]:
     """Rows of a Parquet file as JSON documents. The file is spooled to disk: Parquet is read from its end."""
     with tempfile.TemporaryFile() as spool:
         while block := body.read(_BLOCK):
@@ -305,9 +314,7 @@ def _parquet_parts(body: Readable, first: int) -> Iterator[_Part]:
         spool.seek(0)
         ordinal = 0
         for rows in parquet_rows(spool):
-            if ordinal + len(rows) > first:
-                skipped = max(first - ordinal, 0)
-                yield _Part(rows[skipped:], Json(), ordinal + skipped)
+            yield _Part(rows, Json(), ordinal)
             ordinal += len(rows)
 
 

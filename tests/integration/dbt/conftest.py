@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -142,14 +143,16 @@ def lake(fresh_settings: Settings) -> Lake:
 @pytest.fixture(scope="session")
 def january(local_aws: Settings, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A lake that holds January 2013 of the real flights, and its models, built and tested. Not to be changed."""
-    from infra.local.traffic import drop_files, play, put_weather
+    from infra.local.traffic import await_delivery, drop_files, play, put_weather
 
     assert local_aws.aws_endpoint_url
     lake = new_lake(local_settings(local_aws.aws_endpoint_url, tmp_path_factory.mktemp("january")))
     first, last = date(2013, 1, 1), date(2013, 1, 31)
+    put_weather(lake.client("firehose"), lake.settings.stream_name("weather"), first, last)
+    put_at = time.monotonic()
     play(lake.client("kinesis"), lake.stream, first, last)
     drop_files(lake.client("s3"), lake.settings.landing_bucket, lake.contracts.values())
-    put_weather(lake.client("firehose"), lake.settings.stream_name("weather"), first, last)
+    await_delivery(lake.client("firehose"), lake.settings.stream_name("weather"), put_at)
     lake.land()
     lake.dbt("build")
     return lake

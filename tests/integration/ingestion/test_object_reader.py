@@ -255,14 +255,32 @@ def test_a_damaged_page_of_parquet_costs_the_rows_from_there_on(
     assert [reason.split(":")[0] for reason in read.reasons] == ["unreadable from record 500 on"]
 
 
-def test_a_record_that_is_too_long_ends_its_object(bucket_of: MakeBucket, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_record_that_is_too_long_is_rejected(bucket_of: MakeBucket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingestion.readers.objects, "LONGEST_RECORD", 50)
     monkeypatch.setattr(ingestion.readers.objects, "_BLOCK", 30)
-    bucket = bucket_of("json")
-    bucket.put("1", b'{"id": 1}\n{"id": 2, "x": "%s"}\n{"id": 3}\n' % (b"x" * 200))
-    read = bucket.read()
+    json_files, csv_files = bucket_of("json"), bucket_of("csv")
+    json_files.put("1", b'{"id": 1}\n{"id": 2, "x": "%s"}\n{"id": 3}\n' % (b"x" * 200))
+    read = json_files.read()
+    assert read.ids == [1, 3]
+    assert "not JSON: at byte 10 of the object" in read.reasons
+    json_files.delete("1")
+    csv_files.put("2", b"id,x\n1,a\n2,%s\n3,c\n" % (b"x" * 200))
+    read = csv_files.read()
     assert read.ids == [1]
     assert "a record is longer than 50 bytes" in read.reasons[0]
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_documents_need_nothing_between_them_and_broken_ones_stand_alone(bucket_of: MakeBucket, zipped: bool) -> None:
+    """As Firehose writes them."""
+    bucket = bucket_of("json")
+    data = json_of(1, ending="") + b'{"id": 2, "amo' + json_of(3, 4, ending="") + b"\xff" + json_of(5)
+    bucket.put("1", gzip.compress(data) if zipped else data)
+    read = bucket.read()
+    assert read.ids == [1, 3, 4, 5]
+    assert read.reasons == ["not JSON: at byte 22 of the object", "not UTF-8: at byte 80 of the object"]
+    assert read.decoded.rejects.column("_payload").to_pylist() == [b'{"id": 2, "amo', b"\xff"]
+    assert read.decoded.rows.column("_ordinal").to_pylist() == [0, 2, 3, 5]
 
 
 def test_values_of_parquet_arrive_as_they_are(bucket_of: MakeBucket) -> None:

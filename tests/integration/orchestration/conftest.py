@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from infra.local.provision import provision
 from infra.local.state import local_environment
-from infra.local.traffic import drop_files, play, put_weather
+from infra.local.traffic import await_delivery, drop_files, play, put_weather
 from ingestion.contract import KinesisSource, load_contracts
 from orchestration.dbt import parse, stale_manifests
 from orchestration.settings import CONTRACTS_DIR, Settings, settings
@@ -31,9 +32,12 @@ def platform(local_aws: Settings, tmp_path_factory: pytest.TempPathFactory) -> S
     assert isinstance(source, KinesisSource)
     provision(found, contracts.values())
     kinesis, s3 = (_client(found, service) for service in ("kinesis", "s3"))
+    firehose = _client(found, "firehose")
+    put_weather(firehose, found.stream_name("weather"), date(2013, 1, 1), date(2013, 1, 1))
+    put_at = time.monotonic()
     play(kinesis, found.stream_name(source.stream), date(2013, 1, 1), date(2013, 1, 1))
     drop_files(s3, found.landing_bucket, contracts.values())
-    put_weather(_client(found, "firehose"), found.stream_name("weather"), date(2013, 1, 1), date(2013, 1, 1))
+    await_delivery(firehose, found.stream_name("weather"), put_at)
     for layer in stale_manifests():
         parse(layer)
     return found
