@@ -50,8 +50,20 @@ dev: setup ## Dagster's UI on 127.0.0.1 over the same state
 test: setup ## All tests but the rehearsal: a few minutes
 	@$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: check lint types imports manifests sources
-check: lint types imports manifests sources ## All that must hold beside the tests
+tutorial: setup ## Follow docs/tutorial.md to the letter, in a copy of the project: a minute or two
+	@$(BIN)/pytest -m tutorial --log-cli-level=INFO --log-cli-format='%(message)s' tests/tutorial
+
+.PHONY: docs tutorial
+.venv-docs/.locked: requirements-docs.lock $(UV)
+	@$(UV) venv --quiet --allow-existing --python $(BIN)/python .venv-docs
+	@$(UV) pip sync --quiet --python .venv-docs/bin/python --require-hashes requirements-docs.lock
+	@touch $@
+
+docs: .venv-docs/.locked ## The documentation as a site, in site/; a broken link fails
+	@.venv-docs/bin/zensical build --strict
+
+.PHONY: check lint types imports manifests sources reference
+check: lint types imports manifests sources reference ## All that must hold beside the tests
 	@$(BIN)/dg check defs
 
 lint: $(VENV)/.locked ## Format and lint: Python and SQL
@@ -72,10 +84,14 @@ manifests: $(VENV)/.locked ## dbt parse for every target
 sources: $(VENV)/.locked ## Are the dbt sources as the contracts say?
 	@$(BIN)/watershed sources --check
 
+reference: $(VENV)/.locked ## Are the pages of docs/ that follow from the code as it says?
+	@$(BIN)/watershed reference --check
+
 .PHONY: lock reset
+COMPILE = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 lock: $(UV) ## Resolve the dependencies anew
-	@$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet \
-		--all-extras pyproject.toml --output-file requirements.lock
+	@$(COMPILE) --all-extras pyproject.toml --output-file requirements.lock
+	@$(COMPILE) requirements-docs.in --output-file requirements-docs.lock
 
 reset: $(VENV)/.locked ## End the local services and clear the local state
 	@$(BIN)/watershed reset --yes

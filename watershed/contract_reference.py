@@ -67,12 +67,6 @@ def messages_of(section: Section) -> Iterator[str]:
             yield from _answer(section.base, mistake)
 
 
-def all_messages() -> Iterator[str]:
-    """What the mistakes of all sections are answered with."""
-    for section in _sections():
-        yield from messages_of(section)
-
-
 def _answer(base: Document, mistake: Mistake) -> Iterable[str]:
     document = copy.deepcopy(base)
     mistake(document)
