@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,21 +22,32 @@ class Difference:
         return f"{self.path}: {_short(self.deployed)} -> {_short(self.declared)}"
 
 
-def differences(deployed: Any, declared: Any, path: str = "$", *, extras: bool) -> Iterator[Difference]:
+def differences(
+    deployed: Any, declared: Any, path: str = "$", *, added: Collection[str] | None = None
+) -> Iterator[Difference]:
     """Compare two requests, member by member.
 
     Args:
-        extras: Whether a member that only the deployed side has is a difference. QuickSight adds members of its own to
-            some resources (ids of columns, for one), so False there.
+        added: Names of members that QuickSight adds by itself: none of these is a difference where only the deployed
+            side has it, nor is one that says nothing, such as an empty list or false. Any other has been taken out of
+            what is declared. None if QuickSight adds nothing.
     """
     if isinstance(deployed, Mapping) and isinstance(declared, Mapping):
-        for key in dict.fromkeys([*declared, *(deployed if extras else ())]):
-            yield from differences(deployed.get(key), declared.get(key), f"{path}.{key}", extras=extras)
+        extras = [key for key, value in deployed.items() if added is None or (key not in added and _says(value))]
+        for key in dict.fromkeys([*declared, *extras]):
+            yield from differences(deployed.get(key), declared.get(key), f"{path}.{key}", added=added)
     elif _is_list(deployed) and _is_list(declared) and len(deployed) == len(declared):
         for index, (left, right) in enumerate(zip(deployed, declared, strict=True)):
-            yield from differences(left, right, f"{path}[{index}]", extras=extras)
+            yield from differences(left, right, f"{path}[{index}]", added=added)
     elif deployed != declared:
         yield Difference(path, deployed, declared)
+
+
+def _says(value: Any) -> bool:
+    """Whether a member says anything: QuickSight describes what was never set as empty or false."""
+    if isinstance(value, Mapping):
+        return any(map(_says, value.values()))
+    return value not in (None, False, "", [], ())
 
 
 def fingerprint(request: Mapping[str, Any]) -> str:

@@ -120,7 +120,7 @@ def _dashboard_request(definition: Definition, data_set_ids: Mapping[str, str], 
 
 def _request_problems(account_id: str, resource: Resource, root: str | None = None) -> list[Problem]:
     calls = CALLS[resource.kind]
-    operation = "Create" + "".join(part.title() for part in calls.operation.split("_"))
+    operation = calls.create_operation
     request = {"AwsAccountId": account_id, calls.id_parameter: resource.id, **resource.request}
     start = f"$.{root}"
     return [

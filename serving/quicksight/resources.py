@@ -22,6 +22,11 @@ class Calls:
     id_parameter: str
     owner_actions: tuple[str, ...]
 
+    @property
+    def create_operation(self) -> str:
+        """What the API calls the operation that creates it."""
+        return "Create" + "".join(part.title() for part in self.operation.split("_"))
+
     def create(self, client: Client, account_id: str, resource_id: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Create it."""
         return self._call(client, "create_{}", account_id, resource_id)(**request)

@@ -26,6 +26,7 @@ from serving.quicksight.definition import (
     visual_data_sets,
 )
 from serving.quicksight.errors import Problem
+from serving.quicksight.resources import CALLS, Kind
 
 _NUMBER = frozenset({"INTEGER", "DECIMAL"})
 _DATE = frozenset({"DATETIME"})
@@ -256,6 +257,13 @@ def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
 def service_model() -> ServiceModel:
     """QuickSight's API as the installed botocore describes it. Reads a file, no network."""
     return botocore.session.get_session().get_service_model("quicksight")
+
+
+def creatable(kind: Kind) -> frozenset[str]:
+    """What a kind of resource can be created with, beside its account and id."""
+    shape = service_model().operation_model(CALLS[kind].create_operation).input_shape
+    members = shape.members if isinstance(shape, StructureShape) else {}
+    return frozenset(members) - {"AwsAccountId", CALLS[kind].id_parameter}
 
 
 def request_problems(operation: str, request: Mapping[str, Any]) -> list[Problem]:

@@ -133,7 +133,7 @@ def test_a_second_plan_is_empty_and_a_second_apply_does_nothing(client: Client, 
     first = plan(client, declared())
     apply(client, first)
     again = plan(client, declared())
-    assert again.is_empty
+    assert again.is_empty, str(again)
     for planned in (again, first):
         applied = apply(client, planned)
         assert not applied.is_changed
@@ -150,7 +150,7 @@ def test_a_changed_definition_is_published_as_a_new_version(client: Client, decl
     assert '$.Definition.Sheets[0].Name: (none) -> "Overview"' in str(planned)
     assert apply(client, planned).dashboard_version == 2
     assert _published(client, deployment)["Version"]["Sheets"] == [{"SheetId": "main", "Name": "Overview"}]
-    assert plan(client, deployment).is_empty
+    assert plan(client, deployment).is_empty, str(plan(client, deployment))
 
 
 def test_a_member_that_was_removed_is_a_difference(client: Client, declared: Declare) -> None:
@@ -164,7 +164,7 @@ def test_a_changed_title_is_deployed(client: Client, declared: Declare) -> None:
     deployment = declared(title="Smaller")
     apply(client, plan(client, deployment))
     assert _published(client, deployment)["Name"] == "Smaller"
-    assert plan(client, deployment).is_empty
+    assert plan(client, deployment).is_empty, str(plan(client, deployment))
 
 
 def test_a_new_column_reaches_the_data_set_and_fills_it_anew(client: Client, declared: Declare) -> None:
@@ -174,7 +174,17 @@ def test_a_new_column_reaches_the_data_set_and_fills_it_anew(client: Client, dec
     assert _actions(planned) == ["unchanged", "update", "unchanged"]
     applied = apply(client, planned)
     assert applied.ingestions.keys() == {deployment.data_set_ids["daily"]}
-    assert plan(client, deployment).is_empty
+    assert plan(client, deployment).is_empty, str(plan(client, deployment))
+
+
+def test_what_is_no_longer_declared_is_taken_back(client: Client, declared: Declare) -> None:
+    described = {name: replace(column, description=f"The {name}.") for name, column in COLUMNS.items()}
+    apply(client, plan(client, declared(columns=described)))
+    planned = plan(client, declared())
+    (difference,) = (each for change in planned.changes for each in change.differences)
+    assert difference.path == "$.LogicalTableMap.daily.DataTransforms"
+    apply(client, planned)
+    assert plan(client, declared()).is_empty
 
 
 def test_a_moved_warehouse_is_deployed(client: Client, declared: Declare) -> None:
@@ -187,7 +197,7 @@ def test_a_moved_warehouse_is_deployed(client: Client, declared: Declare) -> Non
         "$.SecretArn",
     }
     apply(client, planned)
-    assert plan(client, deployment).is_empty
+    assert plan(client, deployment).is_empty, str(plan(client, deployment))
 
 
 def test_a_version_made_by_hand_is_replaced(client: Client, declared: Declare) -> None:
@@ -202,7 +212,7 @@ def test_a_version_made_by_hand_is_replaced(client: Client, declared: Declare) -
     planned = plan(client, deployment)
     assert '$.Definition.Sheets[0].Name: "Mine" -> (none)' in str(planned)
     assert apply(client, planned).dashboard_version == 3
-    assert plan(client, deployment).is_empty
+    assert plan(client, deployment).is_empty, str(plan(client, deployment))
 
 
 def _wait_for_version(client: Client, names: dict[str, str], number: int) -> None:
@@ -225,7 +235,7 @@ def test_viewers_keep_the_version_they_have_if_the_new_one_fails(client: Client,
     with pytest.raises(DeploymentError, match="COLUMN_REPLACEMENT_MISSING: Required column 'flight_day' is missing"):
         apply(client, plan(client, _broken(deployment)))
     assert _published(client, deployment)["Version"]["VersionNumber"] == 1
-    assert plan(client, deployment).is_empty
+    assert plan(client, deployment).is_empty, str(plan(client, deployment))
 
 
 def test_a_dashboard_that_failed_at_first_is_mended_by_the_next_apply(client: Client, declared: Declare) -> None:
@@ -233,7 +243,7 @@ def test_a_dashboard_that_failed_at_first_is_mended_by_the_next_apply(client: Cl
     with pytest.raises(DeploymentError, match="CREATION_FAILED"):
         apply(client, plan(client, _broken(deployment)))
     assert apply(client, plan(client, deployment)).dashboard_version == 2
-    assert plan(client, deployment).is_empty
+    assert plan(client, deployment).is_empty, str(plan(client, deployment))
 
 
 def test_a_version_that_failed_for_its_data_set_is_tried_again_once_that_is_mended(
@@ -248,7 +258,7 @@ def test_a_version_that_failed_for_its_data_set_is_tried_again_once_that_is_mend
     planned = plan(client, deployment)
     assert [difference.path for difference in planned.changes[-1].differences] == ["$.Version.Status"]
     assert apply(client, planned).dashboard_version == 2
-    assert plan(client, deployment).is_empty
+    assert plan(client, deployment).is_empty, str(plan(client, deployment))
 
 
 def test_a_version_that_takes_too_long_is_an_error(client: Client, declared: Declare) -> None:
@@ -313,6 +323,6 @@ def test_the_dashboard_that_ships_is_deployed_from_the_marts(client: Client, fre
         title="On-time performance",
     )
     apply(client, plan(client, deployment))
-    assert plan(client, deployment).is_empty
+    assert plan(client, deployment).is_empty, str(plan(client, deployment))
     sheets = [sheet["Name"] for sheet in _published(client, deployment)["Version"]["Sheets"]]
     assert sheets == ["On-time performance", "Routes and hours"]

@@ -5,14 +5,20 @@ from datetime import UTC, datetime
 from serving.quicksight.comparison import Difference, differences, fingerprint
 
 
-def test_members_that_only_the_deployed_side_has_count_when_asked() -> None:
-    deployed, declared = {"a": 1, "b": [{"c": 2, "id": "x"}]}, {"a": 1, "b": [{"c": 2}]}
-    assert list(differences(deployed, declared, extras=False)) == []
-    assert list(differences(deployed, declared, extras=True)) == [Difference("$.b[0].id", "x", None)]
+def test_a_member_that_was_taken_out_of_what_is_declared_differs() -> None:
+    deployed, declared = {"a": 1, "b": [{"c": 2, "d": "x"}]}, {"a": 1, "b": [{"c": 2}]}
+    assert list(differences(deployed, declared)) == [Difference("$.b[0].d", "x", None)]
+    assert list(differences(deployed, declared, added={"id"})) == [Difference("$.b[0].d", "x", None)]
+
+
+def test_what_quicksight_adds_or_describes_as_empty_does_not_differ() -> None:
+    deployed = {"a": [{"c": 2, "id": "x"}], "usage": {"off": False}, "folders": {}, "groups": [], "told": None}
+    assert list(differences(deployed, {"a": [{"c": 2}]}, added={"id"})) == []
+    assert len(list(differences(deployed, {"a": [{"c": 2}]}))) == 4
 
 
 def test_lists_of_other_lengths_differ_as_a_whole() -> None:
-    assert list(differences({"a": [1]}, {"a": [1, 2]}, extras=False)) == [Difference("$.a", [1], [1, 2])]
+    assert list(differences({"a": [1]}, {"a": [1, 2]}, added=())) == [Difference("$.a", [1], [1, 2])]
 
 
 def test_a_fingerprint_does_not_depend_on_the_order_of_keys_and_does_on_values() -> None:
