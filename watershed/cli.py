@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from orchestration.settings import CONTRACTS_DIR, DBT_PROJECT_DIR, Environment, 
 
 # What a full, a read-only and a forbidden disk say.
 _OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+# Colours that a parser puts into its messages.
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _DISK_CURE = "Make room or give the right to write there, or set WATERSHED_STATE_DIR to another folder."
 
 console = Console()
@@ -28,23 +31,40 @@ errors = Console(stderr=True)
 @contextmanager
 def _spoken() -> Iterator[None]:
     """Errors that say how to mend them are shown as one paragraph, not as a stack trace."""
+    try:
+        yield
+    except Exception as error:
+        told = next((said for cause in _causes(error) if (said := _said(cause))), None)
+        if told is None:
+            raise
+        errors.print(told, highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from error
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it was raised from: Dagster wraps what keeps its definitions from loading."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
+
+
+def _said(error: BaseException) -> str | None:
+    """What to show for an error that says how to mend it; None for another one, which is a fault of the program."""
     from infra.local.errors import LocalServicesError
     from ingestion.errors import IngestionError
     from orchestration.errors import OrchestrationError
     from orchestration.lineage.errors import LineageError
+    from serving.opensearch.errors import IndexBuildError
     from serving.quicksight.errors import QuickSightError
     from serving.rows.source import RowsError
 
-    try:
-        yield
-    except (LocalServicesError, IngestionError, OrchestrationError, LineageError, QuickSightError, RowsError) as error:
-        errors.print(f"[red]{type(error).__name__}[/]: {escape(str(error))}", highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from error
-    except OSError as error:
-        if error.errno not in _OF_THE_DISK:
-            raise
-        errors.print(f"[red]{escape(str(error))}[/]. {_DISK_CURE}", highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from error
+    spoken = (LocalServicesError, IngestionError, OrchestrationError, LineageError)
+    if isinstance(error, (*spoken, IndexBuildError, QuickSightError, RowsError)):
+        return f"[red]{type(error).__name__}[/]: {escape(_ANSI.sub('', str(error)))}"
+    if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+        return f"[red]{escape(str(error))}[/]. {_DISK_CURE}"
+    return None
 
 
 class _Commands(TyperGroup):
@@ -257,7 +277,9 @@ def land(
     report_every: Annotated[
         str, typer.Option(metavar="TIME", help="With --follow, between two reports to Dagster, tests before each.")
     ] = "60s",
-    as_json: Annotated[bool, typer.Option("--json", help="With --follow, print a line of JSON for each cycle.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --follow, print a line of JSON for each cycle.")
+    ] = False,
 ) -> None:
     """Land what is new of a contract, once or from now on, as its asset does; Dagster is told. Any environment."""
     from watershed import follow as following

@@ -129,9 +129,7 @@ class Materializer:
         }
         return JobOutcome(job, "", outcomes, ())
 
-    def run(
-        self, job: str, progress: Callable[[str], None], run_config: Mapping[str, Any] = NO_CONFIG
-    ) -> JobOutcome:
+    def run(self, job: str, progress: Callable[[str], None], run_config: Mapping[str, Any] = NO_CONFIG) -> JobOutcome:
         """Execute a job. What steps print goes to the log file, and line by line to `progress`."""
         self.wait_for_other_runs(progress)
         definition = self._definitions.resolve_job_def(job)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 import watershed.cli
+from orchestration.errors import ParseError
 from orchestration.settings import settings
 from watershed.cli import app
 
@@ -99,3 +101,20 @@ def test_a_bad_contract_is_shown_with_its_place(monkeypatch: pytest.MonkeyPatch,
     result = CliRunner().invoke(app, ["sources"])
     assert result.exit_code == 1
     assert "broken.yaml:1" in result.output
+
+
+def test_an_error_that_dagster_wraps_is_spoken_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    def load() -> None:
+        try:
+            raise ParseError("dbt cannot parse \x1b[4mthe project\x1b[0m")
+        except ParseError as error:
+            raise RuntimeError("while loading definitions") from error
+
+    with pytest.raises(typer.Exit), watershed.cli._spoken():
+        load()
+    assert capsys.readouterr().err == "ParseError: dbt cannot parse the project\n"
+
+
+def test_a_fault_of_the_program_is_not_spoken() -> None:
+    with pytest.raises(ZeroDivisionError), watershed.cli._spoken():
+        raise ZeroDivisionError
