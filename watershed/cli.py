@@ -294,6 +294,27 @@ def land(
 
 
 @app.command()
+def latency(
+    rate: Annotated[float, typer.Option(min=0.1, help="Events a second.")] = 5.0,
+    time: Annotated[str, typer.Option(metavar="TIME", help="For so long, each way.")] = "60s",
+    every: Annotated[str, typer.Option(metavar="TIME", help="The follower's cadence.")] = "2s",
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the figures are written, as JSON.")] = Path(
+        "latency.json"
+    ),
+    sensors: Annotated[
+        bool, typer.Option("--sensors/--no-sensors", help="Measure the way without a follower too: some minutes more.")
+    ] = True,
+) -> None:
+    """Measure the time from an event's put to where a search finds it, stage by stage, on a state of its own."""
+    from watershed.durations import seconds
+    from watershed.latency import Load, measure
+
+    _local()
+    seconds(every)
+    measure(console, Load(rate, seconds(time)), every=every, out=out, sensors=sensors)
+
+
+@app.command()
 def sql(
     query: Annotated[str | None, typer.Argument(help="Statements. Without them, a shell.", metavar="SQL")] = None,
 ) -> None:
