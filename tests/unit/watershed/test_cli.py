@@ -18,6 +18,7 @@ COMMANDS = {
     "dev",
     "down",
     "land",
+    "latency",
     "lineage",
     "prepare",
     "preview",
