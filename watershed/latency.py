@@ -180,16 +180,16 @@ def measure(console: Console, load: Load, *, every: str, out: Path, sensors: boo
     """
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)
-    with _own_state() as (settings, environment):
+    with _own_state() as settings:
         with console.status("`watershed demo` into a state of its own ..."):
-            _run("demo", environment, settings)
+            _run("demo", settings)
         played = _Played(settings)
         results = []
         with console.status("with a follower ...") as status:
-            results.append(_with_follower(settings, environment, played, load, every, status))
+            results.append(_with_follower(settings, played, load, every, status))
         if sensors:
             with console.status("with sensors and automation, which takes some minutes ...") as status:
-                results.append(_with_sensors(settings, environment, played, load, status))
+                results.append(_with_sensors(settings, played, load, status))
     _print(console, results)
     document = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -205,12 +205,10 @@ def measure(console: Console, load: Load, *, every: str, out: Path, sensors: boo
     console.print(f"wrote {out}", highlight=False, soft_wrap=True)
 
 
-def _with_follower(
-    settings: Settings, environment: Mapping[str, str], played: _Played, load: Load, every: str, status: Status
-) -> Result:
+def _with_follower(settings: Settings, played: _Played, load: Load, every: str, status: Status) -> Result:
     command = ["land", CONTRACT, "--follow", "--through", f"opensearch/{INDEX}", "--every", every, "--json"]
     cycles: list[dict[str, Any]] = []
-    with _program(command, environment, settings) as follower:
+    with _program(command, settings) as follower:
         reading = threading.Thread(target=_collect, args=(follower, cycles), daemon=True)
         reading.start()
         _wait(lambda: any(cycle["indexed_at"] for cycle in cycles), follower, _WARM_SECONDS, "its first cycle")
@@ -225,11 +223,9 @@ def _with_follower(
     return _result(f"followed, every {every}", found)
 
 
-def _with_sensors(
-    settings: Settings, environment: Mapping[str, str], played: _Played, load: Load, status: Status
-) -> Result:
+def _with_sensors(settings: Settings, played: _Played, load: Load, status: Status) -> Result:
     command = ["dev", "--no-traffic", "--port", str(_free_port())]
-    with _program(command, environment, settings) as dev, _dagster(settings) as instance:
+    with _program(command, settings) as dev, _dagster(settings) as instance:
         _wait(lambda: _daemon_lives(instance), dev, _WARM_SECONDS, "its sensors")
         found = _play_and_watch(settings, played, load, dev, status)
         _note_landed(settings, found)
@@ -319,28 +315,26 @@ def _print(console: Console, results: Sequence[Result]) -> None:
 
 
 @contextmanager
-def _own_state() -> Iterator[tuple[Settings, dict[str, str]]]:
+def _own_state() -> Iterator[Settings]:
     """A state in a temporary folder, with ports of its own; ended and cleared at the end."""
     folder = Path(tempfile.mkdtemp(prefix="watershed-latency-"))
     urls = {name: f"http://127.0.0.1:{_free_port()}" for name in ("aws_endpoint_url", "opensearch_url")}
     settings = Settings(state_dir=folder, **urls)  # pyright: ignore[reportCallIssue, reportArgumentType]
     try:
-        yield settings, {**os.environ, **state.local_environment(settings)}
+        yield settings
     finally:
         state.reset(settings)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(command: str, environment: Mapping[str, str], settings: Settings) -> None:
-    with _program([command], environment, settings) as program:
+def _run(command: str, settings: Settings) -> None:
+    with _program([command], settings) as program:
         if program.wait() != 0:
             raise LatencyError(f"`watershed {command}` failed:\n{_log(settings).read_text()[-2000:]}")
 
 
 @contextmanager
-def _program(
-    arguments: Sequence[str], environment: Mapping[str, str], settings: Settings
-) -> Iterator[subprocess.Popen[str]]:
+def _program(arguments: Sequence[str], settings: Settings) -> Iterator[subprocess.Popen[str]]:
     """A `watershed` program, ended at the end: asked first. What it says goes to the log; its JSON lines are read."""
     command = [Path(sys.executable).with_name("watershed"), *arguments]
     _log(settings).parent.mkdir(parents=True, exist_ok=True)
@@ -349,7 +343,7 @@ def _program(
         program = subprocess.Popen(
             command,
             cwd=PROJECT_ROOT,
-            env=dict(environment),
+            env={**os.environ, **state.local_environment(settings)},
             stdout=piped or log,
             stderr=log,
             text=True,
