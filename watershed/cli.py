@@ -298,9 +298,9 @@ def latency(
     rate: Annotated[float, typer.Option(min=0.1, help="Events a second.")] = 5.0,
     time: Annotated[str, typer.Option(metavar="TIME", help="For so long, each way.")] = "60s",
     every: Annotated[str, typer.Option(metavar="TIME", help="The follower's cadence.")] = "2s",
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the figures are written, as JSON.")] = Path(
-        "latency.json"
-    ),
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write the figures; without it, into the local state.")
+    ] = None,
     sensors: Annotated[
         bool, typer.Option("--sensors/--no-sensors", help="Measure the way without a follower too: some minutes more.")
     ] = True,
@@ -309,9 +309,9 @@ def latency(
     from watershed.durations import seconds
     from watershed.latency import Load, measure
 
-    _local()
     seconds(every)
-    measure(console, Load(rate, seconds(time)), every=every, out=out, sensors=sensors)
+    found = out or _local().state_dir / "latency.json"
+    measure(console, Load(rate, seconds(time)), every=every, out=found, sensors=sensors)
 
 
 @app.command()
