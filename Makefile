@@ -40,12 +40,15 @@ incomplete:
 setup: $(VENV)/.locked ## Install the locked environment, dbt's manifests and, where there is Java, OpenSearch
 	@$(BIN)/watershed prepare
 
-.PHONY: demo dev test
+.PHONY: demo dev test latency
 demo: setup ## The whole job on this machine: events into Kinesis, a dashboard and a search index out
 	@$(BIN)/watershed demo
 
-dev: setup ## Dagster's UI on 127.0.0.1 over the same state
+dev: setup ## Dagster's UI on 127.0.0.1 over the same state, while live flights come
 	@$(BIN)/watershed dev
+
+latency: setup ## Event to searchable, measured stage by stage on a state of its own: some ten minutes
+	@$(BIN)/watershed latency
 
 test: setup ## All tests but the rehearsal: a few minutes
 	@$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
