@@ -68,15 +68,21 @@ def run(
 
 @contextmanager
 def _readable(samples: Sequence[Path]) -> Iterator[list[Path]]:
-    """The samples as files: what comes on standard input is kept for as long as it is read."""
-    if _STDIN not in samples:
-        yield list(samples)
-        return
+    """The samples as files that can be read twice: what comes through a pipe is kept for as long as it is needed."""
     with tempfile.TemporaryDirectory() as folder:
-        spooled = Path(folder) / "stdin"
-        with spooled.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-        yield [spooled if path == _STDIN else path for path in samples]
+        yield [_spooled(path, Path(folder) / str(n)) if _is_pipe(path) else path for n, path in enumerate(samples)]
+
+
+def _is_pipe(path: Path) -> bool:
+    return path == _STDIN or path.is_fifo()
+
+
+def _spooled(path: Path, folder: Path) -> Path:
+    folder.mkdir()
+    target = folder / ("stdin" if path == _STDIN else "pipe")
+    with target.open("wb") as file, sys.stdin.buffer if path == _STDIN else path.open("rb") as pipe:
+        shutil.copyfileobj(pipe, file)
+    return target
 
 
 def _report(console: Console, target: Path, drafted: DraftedContract) -> None:
@@ -96,7 +102,7 @@ def _report(console: Console, target: Path, drafted: DraftedContract) -> None:
 
 
 def _next_steps(console: Console, target: Path, head: Head, samples: Sequence[Path]) -> None:
-    sample = next((str(path) for path in samples if path != _STDIN), "FILE")
+    sample = next((str(path) for path in samples if not _is_pipe(path)), "FILE")
     words = target.read_text(encoding="utf-8").upper().count(DESCRIBE) - 1
     console.print(
         f"""

@@ -123,8 +123,8 @@ def _doubts(
 ) -> Iterator[tuple[str, str]]:
     if sample.unreadable:
         yield "server", f"{sample.unreadable:,} lines of the sample are no record; landing would reject them"
-    if transport == "files" and not sample.lined:
-        yield "server", "the sample does not hold one document a line: do the files?"
+    if transport == "files" and sample.array:
+        yield "server", "the sample is an array, which does not land: do the files hold documents side by side?"
     words = [value for value in sample.null_values if value]
     if words:
         yield "server", f"{', '.join(words)} is read as a missing value in every column: is it one everywhere?"

@@ -25,6 +25,8 @@ Format = Literal["json", "csv", "parquet"]
 _LONGEST_RECORD = 10 * 1024 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
 _PARQUET_MAGIC = b"PAR1"
+_JSON_SPACE = b"\xef\xbb\xbf \t\r\n"
+_IS_RECORD = "coalesce(json_type(document), '') = 'OBJECT'"
 _BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 _SUFFIXES: dict[str, Format] = {
     ".jsonl": "json",
@@ -52,8 +54,8 @@ class Sample:
     """Whether the files hold no more than was read."""
     unreadable: int
     """Lines that are no record."""
-    lined: bool = True
-    """Whether each record of a JSON file has a line of its own, as landing reads files."""
+    array: bool = False
+    """Whether a JSON file is an array of records: landing reads documents side by side."""
     delimiter: str = ","
     header: tuple[str, ...] = ()
     null_values: tuple[str, ...] = ("",)
@@ -90,7 +92,7 @@ def _joined(samples: Sequence[Sample]) -> Sample:
         records=sum(sample.records for sample in samples),
         complete=all(sample.complete for sample in samples),
         unreadable=sum(sample.unreadable for sample in samples),
-        lined=all(sample.lined for sample in samples),
+        array=any(sample.array for sample in samples),
         delimiter=first.delimiter,
         header=first.header,
         null_values=tuple(dict.fromkeys(value for sample in samples for value in sample.null_values)),
@@ -105,7 +107,7 @@ def _format(path: Path) -> Format:
     head = _head(path, 64)
     if head.startswith(_PARQUET_MAGIC):
         return "parquet"
-    return "json" if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")) else "csv"
+    return "json" if head.lstrip(_JSON_SPACE).startswith((b"{", b"[")) else "csv"
 
 
 def _head(path: Path, size: int) -> bytes:
@@ -142,23 +144,22 @@ def _read_json(connection: duckdb.DuckDBPyConnection, path: Path, most: int) -> 
     before = _count(connection)
     try:
         insert("newline_delimited", lenient=True)
-        if connection.execute("select count(document) from documents where number > 0").fetchall()[0][0] == 0:
+        if _count(connection, _IS_RECORD) == before:
             raise duckdb.InvalidInputException("no line of it is a document")
-        lined = True
     except duckdb.Error:
-        connection.execute("delete from documents where document is null")
-        lined = False
+        connection.execute(f"delete from documents where not {_IS_RECORD}")
         try:
             insert("auto", lenient=False)
         except duckdb.Error as error:
             raise SampleError(f"{path}: not JSON: {str(error).splitlines()[0]}") from error
-    unreadable = connection.execute(
-        "select count(*) from documents where document is null or json_type(document) <> 'OBJECT'"
-    ).fetchall()[0][0]
-    connection.execute("delete from documents where document is null or json_type(document) <> 'OBJECT'")
+        array = _head(path, 64).lstrip(_JSON_SPACE).startswith(b"[")
+    else:
+        array = False
+    unreadable = _count(connection, f"not {_IS_RECORD}")
+    connection.execute(f"delete from documents where not {_IS_RECORD}")
     read = _count(connection) - before
     _cut(connection, before + most)
-    return Sample((path.name,), "json", min(read, most), read + unreadable <= most, unreadable, lined)
+    return Sample((path.name,), "json", min(read, most), read + unreadable <= most, unreadable, array)
 
 
 def _read_csv(connection: duckdb.DuckDBPyConnection, path: Path, most: int) -> Sample:
@@ -249,8 +250,8 @@ def _read_parquet(connection: duckdb.DuckDBPyConnection, path: Path, most: int) 
     return Sample((path.name,), "parquet", len(documents[:most]), len(documents) <= most, 0)
 
 
-def _count(connection: duckdb.DuckDBPyConnection) -> int:
-    return connection.execute("select count(*) from documents").fetchall()[0][0]
+def _count(connection: duckdb.DuckDBPyConnection, which: str = "true") -> int:
+    return connection.execute(f"select count(*) from documents where {which}").fetchall()[0][0]
 
 
 def _cut(connection: duckdb.DuckDBPyConnection, most: int) -> None:

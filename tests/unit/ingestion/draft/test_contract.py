@@ -201,6 +201,17 @@ def test_lines_that_are_no_record_are_told(tmp_path: Path) -> None:
     assert "2 lines of the sample are no record" in doubts(drafted, "server")
 
 
+def test_documents_may_stand_side_by_side_and_an_array_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "s.json"
+    path.write_text('{"a": 1}{"a":\n2}')
+    _, beside = draft(path, "files")
+    path.write_text('[{"a": 1}, {"a": 2}]')
+    _, array = draft(path, "files")
+    assert beside.rows == array.rows == 2
+    assert "an array, which does not land" in doubts(array, "server")
+    assert "array" not in doubts(beside, "server")
+
+
 def test_records_that_no_contract_takes_are_told_by_their_reason_alone(tmp_path: Path) -> None:
     path = tmp_path / "s.jsonl"
     path.write_text('{"a": 1}\n{"a": 2, "secret": 3, "secret": 4}\n')
