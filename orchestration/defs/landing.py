@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -73,7 +73,6 @@ def landing_asset(contract: Contract) -> dg.AssetsDefinition:
         metadata={
             "contract": f"ingestion/contracts/{contract.path.name} {contract.version}",
             "dagster/column_schema": _table_schema(landing_fields(contract)),
-            "dagster/column_lineage": _lineage(contract),
         },
     )
     checks = [
@@ -83,7 +82,9 @@ def landing_asset(contract: Contract) -> dg.AssetsDefinition:
             asset=key,
             description=f"At most {contract.quarantine_limit:.2%} of the records break the contract.",
         ),
-        dg.AssetCheckSpec(FRESHNESS, asset=key, description=f"The newest record is at most {contract.freshness} old."),
+        dg.AssetCheckSpec(
+            FRESHNESS, asset=key, description=f"The newest record is at most {spoken(contract.freshness)} old."
+        ),
     ]
 
     @dg.multi_asset(name=f"land_{contract.name}", specs=[spec], check_specs=checks)
@@ -215,6 +216,14 @@ def _above_the_limit(contract: Contract, judged: _Judged) -> str:
     )
 
 
+def spoken(duration: timedelta) -> str:
+    """A duration of whole minutes as people say it: `1 hour`, `2 days 30 minutes`."""
+    hours, minutes = divmod(duration // timedelta(minutes=1), 60)
+    parts = {"day": hours // 24, "hour": hours % 24, "minute": minutes}
+    said = [f"{count} {unit}{'s' if count > 1 else ''}" for unit, count in parts.items() if count]
+    return " ".join(said) or "0 minutes"
+
+
 def _owner(contract: Contract) -> str:
     return f"team:{contract.owner}"
 
@@ -231,11 +240,4 @@ def _table_schema(fields: tuple[Field, ...]) -> dg.TableSchema:
             )
             for field in fields
         ]
-    )
-
-
-def _lineage(contract: Contract) -> dg.TableColumnLineage:
-    """Each field of the landing table comes from the field of that name in the source."""
-    return dg.TableColumnLineage(
-        {field.name: [dg.TableColumnDep(source_key(contract), field.name)] for field in contract.fields}
     )

@@ -54,6 +54,8 @@ def dashboard_asset(dbt: Node, exposure: Node) -> dg.AssetsDefinition:
     def deploy(context: dg.AssetExecutionContext, dashboards: DashboardDeployer) -> dg.MaterializeResult:
         deployment = dashboards.declare(exposure["name"], exposure["label"], definition, relations)
         applied, refreshed = dashboards.deploy(deployment)
+        # QuickSight does not tell it of an ingestion that it started by itself.
+        rows = {each.data_set_id: each.rows_ingested for each in refreshed if each.rows_ingested is not None}
         context.log.info(str(applied))
         return dg.MaterializeResult(
             spec.key,
@@ -62,13 +64,8 @@ def dashboard_asset(dbt: Node, exposure: Node) -> dg.AssetsDefinition:
                 "version": applied.dashboard_version,
                 "changed": applied.is_changed,
                 "data_sets": [refresh.data_set_id for refresh in refreshed],
-                # QuickSight tells no number for some ingestions.
-                "rows_ingested": {
-                    refresh.data_set_id: refresh.rows_ingested
-                    for refresh in refreshed
-                    if refresh.rows_ingested is not None
-                },
                 "columns_used": len(columns_used),
+                **({"rows_ingested": rows} if rows else {}),
             },
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -15,7 +15,7 @@ import orchestration.defs.landing
 from ingestion.contract import Contract, load_contract
 from ingestion.errors import PositionMoved, SourceError
 from ingestion.landing import Landed
-from orchestration.defs.landing import landing_asset
+from orchestration.defs.landing import landing_asset, spoken
 from orchestration.platform import Lander
 from orchestration.settings import CONTRACTS_DIR
 
@@ -134,3 +134,16 @@ def test_old_records_fail_the_freshness_check_as_a_warning() -> None:
     result = materialize(Landed("airlines", records=1, rows=1, newest_arrival=datetime(2020, 1, 1)))
     (freshness,) = [c for c in result.get_asset_check_evaluations() if c.check_name == "freshness"]
     assert (freshness.passed, freshness.severity) == (False, dg.AssetCheckSeverity.WARN)
+
+
+@pytest.mark.parametrize(
+    ("duration", "said"),
+    [
+        (timedelta(hours=1), "1 hour"),
+        (timedelta(hours=26, minutes=5), "1 day 2 hours 5 minutes"),
+        (timedelta(days=400), "400 days"),
+        (timedelta(), "0 minutes"),
+    ],
+)
+def test_a_contracts_freshness_is_said_in_words(duration: timedelta, said: str) -> None:
+    assert spoken(duration) == said
