@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Any
 
 import boto3
 import dagster as dg
 import duckdb
+import pytest
 
 from ingestion.contract import KinesisSource, load_contracts
 from orchestration.dbt import LAKE, manifest, node_key
+from orchestration.errors import RebuildError
+from orchestration.rebuild import DailyModel, daily_models, followed, run_config
 from orchestration.settings import CONTRACTS_DIR, Settings
 from tests.integration.orchestration.conftest import Execute
+from watershed.rebuild import Day, look
 
+DAY = date(2013, 1, 1)
 FIRST_OF_JANUARY = 842  # flights, by the csv file; infra.local's tests count them
 
 
@@ -54,6 +60,16 @@ def test_landing_tells_rows_rejects_and_position(execute: Execute) -> None:
     assert {name.rpartition(":")[2] for name in checks(result)} == {"reconciliation", "quarantine_limit", "freshness"}
 
 
+def test_nothing_is_rebuilt_before_it_was_built(platform: Settings) -> None:
+    with pytest.raises(RebuildError, match=r"lake.int_flights has not been built yet.*`watershed demo`"):
+        look(platform, _daily_model(), DAY, DAY)
+
+
+def _daily_model() -> DailyModel:
+    (model,) = daily_models(manifest(LAKE))
+    return model
+
+
 def test_models_are_built_and_every_test_is_run(
     execute: Execute, definitions: dg.Definitions, platform: Settings
 ) -> None:
@@ -81,6 +97,60 @@ def test_models_have_row_counts_schema_and_column_lineage(
         assert {"dagster/column_schema", "dagster/column_lineage"} <= found.keys(), key
         if key not in views:  # to count them would run them
             assert "dagster/row_count" in found, key
+
+
+def test_days_are_rebuilt_and_what_reads_them_follows(execute: Execute, platform: Settings) -> None:
+    flights = "select count(*), sum(hash(f)) from lake.int_flights as f where flight_date = '2013-01-01'"
+    statuses = (
+        "select status, count(*) from marts.fct_flights where flight_date = '2013-01-01' group by all order by all"
+    )
+    with duckdb.connect(str(platform.duckdb_path)) as connection:
+        as_built = connection.sql(flights).fetchall(), connection.sql(statuses).fetchall()
+        connection.execute(
+            "update lake.int_flights set status = 'cancelled', air_time_minutes = 1 where carrier = 'UA'"
+        )
+        # A flight of which no event is left, on the day and on another.
+        for name, day in (("vanished", DAY), ("of another day", DAY + timedelta(days=1))):
+            copied = "select * replace ($name as flight_id, $day as flight_date) from lake.int_flights limit 1"
+            connection.execute(f"insert into lake.int_flights {copied}", {"name": name, "day": day})
+        assert connection.sql(flights).fetchall() != as_built[0]
+    assert look(platform, _daily_model(), DAY, DAY) == [Day(DAY, FIRST_OF_JANUARY + 1, FIRST_OF_JANUARY)]
+
+    result = execute("rebuild", run_config=run_config(manifest(LAKE), DAY, DAY))
+
+    assert result.success
+    assert materialized(result) == {key.to_user_string() for key in followed(manifest(LAKE))}
+    assert checks(result)["lake/int_flights:unique_int_flights_flight_id"]
+    assert all(checks(result).values())
+    with duckdb.connect(str(platform.duckdb_path)) as connection:
+        assert (connection.sql(flights).fetchall(), connection.sql(statuses).fetchall()) == as_built
+        assert connection.sql("delete from lake.int_flights where flight_id = 'of another day' returning 1").fetchall()
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "message"),
+    [
+        (DAY - timedelta(days=1), DAY, "Nothing of 2012-12-31 has landed: .* from 2013-01-01 to 2013-01-01"),
+        (DAY, DAY + timedelta(days=9), "Nothing of 2013-01-10 has landed"),
+    ],
+)
+def test_days_without_data_are_not_rebuilt(platform: Settings, first: date, last: date, message: str) -> None:
+    with pytest.raises(RebuildError, match=message):
+        look(platform, _daily_model(), first, last)
+
+
+def test_days_whose_events_are_gone_are_not_rebuilt(platform: Settings) -> None:
+    """As after retention: the rows would be deleted."""
+    gone = DAY + timedelta(days=3)
+    with duckdb.connect(str(platform.duckdb_path)) as connection:
+        copied = "select * replace ('gone' as flight_id, $day as flight_date) from lake.int_flights limit 1"
+        connection.execute(f"insert into lake.int_flights {copied}", {"day": gone})
+    try:
+        with pytest.raises(RebuildError, match=r"has rows of 2013-01-04, but what .* a rebuild would delete them"):
+            look(platform, _daily_model(), DAY, gone)
+    finally:
+        with duckdb.connect(str(platform.duckdb_path)) as connection:
+            connection.execute("delete from lake.int_flights where flight_id = 'gone'")
 
 
 def test_dashboard_is_deployed_from_the_marts(execute: Execute, platform: Settings) -> None:
