@@ -171,6 +171,15 @@ def test_a_model_whose_first_build_fails_is_not_asked_for_again_and_again(graph:
     assert graph.requested(10, 2) == {"model"}
 
 
+def test_what_a_follower_tells_of_landing_and_model_requests_nothing_but_what_it_leaves_alone(graph: Graph) -> None:
+    graph.land()
+    graph.requested(10)
+    for name in ("landing", "model"):
+        graph.instance.report_runless_asset_event(dg.AssetMaterialization(name))
+    assert graph.requested(10, 1) == set()
+    assert graph.requested(12, 1) == {"mart", "dashboard"}
+
+
 def test_what_is_neither_on_change_nor_cron_is_refused() -> None:
     with pytest.raises(CheckError, match="Invalid cron schedule"):
         condition("sometimes")
