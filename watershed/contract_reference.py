@@ -17,12 +17,17 @@ import yaml
 
 from ingestion.contract import CUSTOM_PROPERTIES, load_contract
 from ingestion.errors import ContractError
+from orchestration.lineage.classification import Classification
 
 Document = dict[str, Any]
 # Makes a mistake in a document.
 Mistake = Callable[[Document], object]
 
 _NAME = "orders"
+_CLASSIFICATIONS = (
+    f"How private it is: {', '.join(f'`{each}`' for each in Classification)}. It follows the field through the models; an"
+    f" exposure that would show what is {' or '.join(each for each in Classification if each.is_private)} is refused"
+)
 
 
 @dataclass(frozen=True)
@@ -92,11 +97,22 @@ def _example() -> str:
 
 # --- contracts that are right ---
 
+_DESCRIPTIONS = {
+    "order_id": "Identifies the order.",
+    "ordered_at": "When it was placed, in UTC.",
+    "state": "How far it is.",
+    "total": "What it costs, in euros.",
+    "email": "Where the customer is reached.",
+    "address": "Where it is sent.",
+    "city": "Name of the city.",
+    "codes": "Vouchers that were used.",
+}
+
 
 def _field(name: str, logical: str, physical: str, **more: Any) -> Document:
     return {
         "name": name,
-        "description": f"The {name.replace('_', ' ')}.",
+        "description": _DESCRIPTIONS.get(name, "Something."),
         "logicalType": logical,
         "physicalType": physical,
         **more,
@@ -379,7 +395,12 @@ def _of_fields() -> Section:
             "At least one field has it, and is required. `primaryKeyPosition` orders several",
             (_of_field("order_id", primaryKey=False), _of_field("order_id", required=False)),
         ),
-        Entry("classification", "text", "none", "`restricted` follows the column through the models; it is not served"),
+        Entry(
+            "classification",
+            "text",
+            "none",
+            _CLASSIFICATIONS,
+        ),
         Entry(
             "partitioned",
             "true or false",
