@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import boto3
 import pyarrow as pa
 
-from serving.rows.parquet import delete_below, object_locations, read_objects, split_location
+from serving.rows.parquet import object_locations, split_location
 from serving.rows.source import BATCH_ROWS, RowsError, quoted, quoted_name, select
+from serving.rows.unload import Unloaded, results_folder, unloaded_batches
 
 
 @dataclass(frozen=True)
@@ -33,16 +32,20 @@ class AthenaRows:
         self, relation: str, columns: Sequence[str], batch_rows: int = BATCH_ROWS
     ) -> Generator[pa.RecordBatch, None, None]:
         """See `RowSource.batches`. Timestamps come in milliseconds: UNLOAD writes no finer ones."""
-        query = unload_query(relation, columns, self._types(relation))
-        with self._folder() as folder:
+
+        def unload(folder: str) -> Unloaded:
+            query = unload_query(relation, columns, self._types(relation))
             # Parentheses and quotes: https://docs.aws.amazon.com/athena/latest/ug/unload.html
             done = self._run(f"unload ({query}) to '{folder}data/' with (format = 'PARQUET')", relation, folder)
-            locations = self._unloaded(done, f"{folder}data/")
-            yield from read_objects(self._s3(), locations, list(columns), batch_rows)
+            return Unloaded(self._unloaded(done, f"{folder}data/"))
+
+        return unloaded_batches(
+            self._s3(), self.results, relation=relation, columns=columns, batch_rows=batch_rows, unload=unload
+        )
 
     def count(self, relation: str) -> int:
         """See `RowSource.count`."""
-        with self._folder() as folder:
+        with results_folder(self._s3(), self.results) as folder:
             done = self._run(f"select count(*) from {quoted(relation)}", relation, folder)
             query = done["QueryExecutionId"]
             answer: Any = self.session.client("athena").get_query_results(QueryExecutionId=query)
@@ -59,15 +62,6 @@ class AthenaRows:
                 f"{relation} is not in the Glue catalog. Run `dbt build --target athena --select {name}` first."
             )
         return types
-
-    @contextmanager
-    def _folder(self) -> Iterator[str]:
-        """A folder for one query's objects, deleted with all that is in it."""
-        folder = f"{self.results.rstrip('/')}/rows/{uuid.uuid4().hex}/"
-        try:
-            yield folder
-        finally:
-            delete_below(self._s3(), folder)
 
     def _run(self, sql: str, relation: str, folder: str) -> dict[str, Any]:
         import awswrangler

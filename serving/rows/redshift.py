@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import json
 import time
-import uuid
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import boto3
 import pyarrow as pa
 
-from serving.rows.parquet import delete_below, object_locations, read_objects, split_location
+from serving.rows.parquet import object_locations, split_location
 from serving.rows.source import BATCH_ROWS, RowsError, quoted, select
+from serving.rows.unload import Unloaded, unloaded_batches
 
 _FINAL_STATES = {"FINISHED", "FAILED", "ABORTED"}
 
@@ -45,30 +44,20 @@ class RedshiftRows:
         self, relation: str, columns: Sequence[str], batch_rows: int = BATCH_ROWS
     ) -> Generator[pa.RecordBatch, None, None]:
         """See `RowSource.batches`."""
-        with self._folder() as folder:
+
+        def unload(folder: str) -> Unloaded:
             self._run(unload_statement(select(relation, columns), folder, self.role_arn), relation)
-            locations, expected = self._unloaded(folder)
-            read = 0
-            for batch in read_objects(self._s3(), locations, list(columns), batch_rows):
-                read += batch.num_rows
-                yield batch
-        if read != expected:
-            raise RowsError(f"Redshift wrote {expected} rows of {relation}, and {read} were read. Try again.")
+            return self._unloaded(folder)
+
+        return unloaded_batches(
+            self._s3(), self.results, relation=relation, columns=columns, batch_rows=batch_rows, unload=unload
+        )
 
     def count(self, relation: str) -> int:
         """See `RowSource.count`."""
         statement = self._run(f"select count(*) from {quoted(relation)}", relation)
         answer = self.session.client("redshift-data").get_statement_result(Id=statement)
         return int(answer["Records"][0][0]["longValue"])
-
-    @contextmanager
-    def _folder(self) -> Iterator[str]:
-        """A folder for one query's objects, deleted with all that is in it."""
-        folder = f"{self.results.rstrip('/')}/rows/{uuid.uuid4().hex}/"
-        try:
-            yield folder
-        finally:
-            delete_below(self._s3(), folder)
 
     def _run(self, sql: str, relation: str) -> str:
         """Run a statement to its end, and return its id."""
@@ -88,15 +77,16 @@ class RedshiftRows:
             )
         return statement
 
-    def _unloaded(self, folder: str) -> tuple[list[str], int]:
-        """What UNLOAD wrote, by its manifest: locations, and the rows in all of them."""
+    def _unloaded(self, folder: str) -> Unloaded:
+        """What UNLOAD wrote, by its manifest."""
         if not (written := object_locations(self._s3(), folder)):
-            return [], 0
+            return Unloaded([], 0)
         if f"{folder}manifest" not in written:
             raise RowsError(f"Redshift wrote {len(written)} objects below {folder} and no manifest. Try again.")
         bucket, key = split_location(f"{folder}manifest")
         entries = json.load(self._s3().get_object(Bucket=bucket, Key=key)["Body"])["entries"]
-        return [entry["url"] for entry in entries], sum(entry["meta"]["record_count"] for entry in entries)
+        rows = sum(entry["meta"]["record_count"] for entry in entries)
+        return Unloaded([entry["url"] for entry in entries], rows)
 
     def _s3(self) -> Any:
         return self.session.client("s3")

@@ -48,6 +48,20 @@ def test_it_is_right_by_the_api_and_by_the_marts(deployment: Deployment) -> None
     assert deployment.data_set_ids.keys() == {"agg_on_time_daily", "fct_flights"}
 
 
+def test_every_axis_says_what_is_on_it() -> None:
+    axes = {
+        "LineChartVisual": ("XAxisLabelOptions", "PrimaryYAxisLabelOptions"),
+        "BarChartVisual": ("CategoryLabelOptions", "ValueLabelOptions"),
+        "HeatMapVisual": ("RowLabelOptions", "ColumnLabelOptions"),
+    }
+    charts = [(kind, v[kind]) for _, v in mappings(load_definition(DEFINITION)["Sheets"]) for kind in axes if kind in v]
+    assert {kind for kind, _ in charts} == set(axes)
+    for kind, chart in charts:
+        for axis in axes[kind]:
+            labels = chart["ChartConfiguration"][axis]["AxisLabelOptions"]
+            assert [bool(label["CustomLabel"]) for label in labels] == [True], (chart["VisualId"], axis)
+
+
 def test_no_rate_is_averaged() -> None:
     definition: dict[str, Any] = dict(load_definition(DEFINITION))
     rates = {"on_time_departure_rate", "on_time_arrival_rate", "cancellation_rate", "departure_delay_minutes_avg"}
