@@ -25,8 +25,8 @@ Mistake = Callable[[Document], object]
 
 _NAME = "orders"
 _CLASSIFICATIONS = (
-    f"How private it is: {', '.join(f'`{each}`' for each in Classification)}. It follows the field through the models; an"
-    f" exposure that would show what is {' or '.join(each for each in Classification if each.is_private)} is refused"
+    f"How private it is: {', '.join(f'`{each}`' for each in Classification)}. It follows the field through the"
+    f" models; an exposure that would show what is {' or '.join(each for each in Classification if each.is_private)} is refused"
 )
 
 
