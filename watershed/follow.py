@@ -6,7 +6,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ from serving.rows.source import RowsError
 MOST_SNAPSHOTS = 2_000
 _SLOW_SECONDS = 60.0
 
-_LONGEST_WAIT_SECONDS = 60.0
+LONGEST_WAIT_SECONDS = 60.0
 # What may pass by itself, after which a cycle is tried again.
 _PASSING = (*PASSING, ModelsNotBuiltError, IndexBuildError, RowsError)
 
@@ -85,25 +85,35 @@ def follow(
         signal.signal(ending, lambda *_: stop.set())
     with _instance(settings, contract) as instance:
         prepared = through(settings, contract, onward) if onward else None
-        loop = _Loop(Follower(instance, Lander(), contract, prepared), contract, cadence, console, as_json=as_json)
+        lander = Lander()
+        follower = Follower(instance, lander, contract, prepared)
+        loop = Loop(follower, contract, cadence, console, lambda: lander.snapshots(contract), as_json=as_json)
         carried = f" and on to {onward}" if onward else ""
         loop.say(f"following {contract.name}{carried}, every {cadence.every:g} s; Ctrl-C ends it")
         loop.run(stop)
 
 
-class _Loop:
+class Loop:
     """The cycles of one follower, their cadence, and what is printed of them."""
 
     def __init__(
-        self, follower: Follower, contract: Contract, cadence: Cadence, console: Console, *, as_json: bool
+        self,
+        follower: Follower,
+        contract: Contract,
+        cadence: Cadence,
+        console: Console,
+        snapshots: Callable[[], int],
+        *,
+        as_json: bool,
     ) -> None:
         self._follower = follower
         self._contract = contract
         self._cadence = cadence
         self._console = console
+        self._snapshots = snapshots
         self._as_json = as_json
         self._every = cadence.every
-        self._reported = 0.0
+        self._reported: float | None = None
         self._failures = 0
 
     def run(self, stop: threading.Event) -> None:
@@ -125,13 +135,13 @@ class _Loop:
 
     def _cycle(self, started: float) -> float:
         """One cycle. Returns the seconds to wait for the next."""
-        due = started - self._reported >= self._cadence.report_every
+        due = self._reported is None or started - self._reported >= self._cadence.report_every
         try:
             cycle = self._follower.cycle(test=due)
         except _PASSING as error:
             if isinstance(error, IngestionError) and not isinstance(error, PositionMoved):
                 raise
-            wait = min(_LONGEST_WAIT_SECONDS, 2.0**self._failures)
+            wait = min(LONGEST_WAIT_SECONDS, 2.0**self._failures)
             self._failures += 1
             self.say(f"{type(error).__name__}: {error} Trying again in {wait:.0f} s.")
         else:
@@ -149,7 +159,7 @@ class _Loop:
     def _pace(self) -> None:
         """Land less often while the table has too many snapshots."""
         try:
-            snapshots = Lander().snapshots(self._contract)
+            snapshots = self._snapshots()
         except PASSING as error:
             self.say(f"{type(error).__name__}: {error} The cadence stays.")
             return
