@@ -198,12 +198,14 @@ def sources(
 
 
 @app.command()
-def demo() -> None:
+def demo(
+    year: Annotated[bool, typer.Option("--year", help="Play all of 2013, or the rest of it after January.")] = False,
+) -> None:
     """Do the whole job on this machine: play January 2013, land it, build the models, serve them."""
-    from watershed.demo import run
+    from watershed.demo import END_OF_JANUARY, END_OF_YEAR, run
 
     _refresh_manifests()
-    good = run(_local(), console)
+    good = run(_local(), console, END_OF_YEAR if year else END_OF_JANUARY)
     raise typer.Exit(0 if good else 1)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,12 +24,14 @@ from infra.local.provision import provision
 from infra.local.traffic import already_played, await_delivery, drop_files, play, put_weather
 from ingestion.contract import Contract, KinesisSource, ObjectSource, load_contracts
 from orchestration.settings import CONTRACTS_DIR, Settings
+from watershed.memory import peak_memory
 from watershed.watchdog import watched
 
 if TYPE_CHECKING:
     from watershed.materialize import JobOutcome, Materializer
 
-FIRST, LAST = date(2013, 1, 1), date(2013, 1, 31)
+FIRST = date(2013, 1, 1)
+END_OF_JANUARY, END_OF_YEAR = date(2013, 1, 31), date(2013, 12, 31)
 STREAM_CONTRACT = "flight_events"
 WEATHER_CONTRACT = "weather"
 
@@ -58,8 +60,8 @@ class Steps:
         self.console.print(f"[bold]{name:<10}[/] {seconds}  {said}", highlight=False, soft_wrap=True)
 
 
-def run(settings: Settings, console: Console) -> bool:
-    """Do the whole job. Returns whether every asset and every check went well.
+def run(settings: Settings, console: Console, last: date = END_OF_JANUARY) -> bool:
+    """Do the whole job, with the flights up to a day. Returns whether every asset and every check went well.
 
     The services stay up for the next run and for the UI. If the job breaks off, what it started is ended.
 
@@ -81,7 +83,7 @@ def run(settings: Settings, console: Console) -> bool:
                 # OpenSearch takes its time to start: it does so while events are played and landed.
                 engines = pool.submit(state.up, settings)
                 engines.add_done_callback(lambda done: _note(done, started, used))
-                return _run(settings, steps, engines)
+                return _run(settings, steps, engines, last, used)
         except BaseException:
             _end(settings, started, console)
             raise
@@ -95,7 +97,7 @@ def _note(engines: Future[state.Up], started: list[Process], used: list[Process]
         used += [process for process in (*up.started, *up.already_running) if process not in used]
 
 
-def _run(settings: Settings, steps: Steps, engines: Future[state.Up]) -> bool:
+def _run(settings: Settings, steps: Steps, engines: Future[state.Up], last: date, used: Sequence[Process]) -> bool:
     contracts = load_contracts(CONTRACTS_DIR)
     with steps.step("provision") as say:
         made = provision(settings, contracts.values())
@@ -108,7 +110,7 @@ def _run(settings: Settings, steps: Steps, engines: Future[state.Up]) -> bool:
         say(", ".join(names) or "all was there")
     _require_started(engines)
     with steps.step("play") as say:
-        _play(settings, contracts, say)
+        _play(settings, contracts, last, say)
     _require_started(engines)
     with steps.step("load") as say:
         from watershed.instance import open_instance
@@ -129,7 +131,8 @@ def _run(settings: Settings, steps: Steps, engines: Future[state.Up]) -> bool:
             outcomes.append(_run_if_needed(dagster, job, outcomes[-1], missing, say))
     from watershed.report import print_report
 
-    print_report(settings, steps.console, outcomes, time.monotonic() - steps.started)
+    seconds = time.monotonic() - steps.started
+    print_report(settings, steps.console, outcomes, seconds, peak_memory(used))
     return all(outcome.good for outcome in outcomes)
 
 
@@ -157,8 +160,8 @@ def _run_if_needed(
     return outcome
 
 
-def _play(settings: Settings, contracts: dict[str, Contract], say: Callable[[str], None]) -> None:
-    """Play the month and its weather unless that was done before, and drop the reference files."""
+def _play(settings: Settings, contracts: dict[str, Contract], last: date, say: Callable[[str], None]) -> None:
+    """Play the flights up to a day, and their weather, unless that was done before, and drop the reference files."""
     dropped = drop_files(boto3.client("s3", **settings.client_args()), settings.landing_bucket, contracts.values())
     files = f"{len(dropped)} reference files dropped into S3" if dropped else "the reference files were in S3"
     weather = contracts[WEATHER_CONTRACT].source
@@ -166,27 +169,28 @@ def _play(settings: Settings, contracts: dict[str, Contract], say: Callable[[str
     assert weather.delivery
     firehose = boto3.client("firehose", **settings.client_args())
     delivery_stream = settings.stream_name(weather.delivery.stream)
-    observations = put_weather(firehose, delivery_stream, FIRST, LAST)
+    observations = put_weather(firehose, delivery_stream, FIRST, last)
     put_at = time.monotonic()
     # Firehose delivers the weather while the flights are played.
-    flights = _play_flights(settings, contracts, say)
+    flights = _play_flights(settings, contracts, last, say)
     if observations:
         files = f"{observations:,} observations of the weather into Firehose; {files}"
         await_delivery(firehose, delivery_stream, put_at)
     say(f"{flights}; {files}")
 
 
-def _play_flights(settings: Settings, contracts: dict[str, Contract], say: Callable[[str], None]) -> str:
-    """Play the month into the stream unless it has been played. Returns what to say of it."""
+def _play_flights(settings: Settings, contracts: dict[str, Contract], last: date, say: Callable[[str], None]) -> str:
+    """Play what of the days has not been played into the stream. Returns what to say of it."""
     source = contracts[STREAM_CONTRACT].source
     assert isinstance(source, KinesisSource)
     kinesis = boto3.client("kinesis", **settings.client_args())
     stream = settings.stream_name(source.stream)
     mark = already_played(kinesis, stream)
-    if mark and mark.complete:
+    if mark and mark.complete and not mark.is_continued_by(FIRST, last):
         return f"{mark.events:,} events of {mark.dates} are in {stream} already"
-    played = play(kinesis, stream, FIRST, LAST, progress=lambda count: say(f"{count:,} events into {stream}"))
-    return f"{played.events:,} events into {stream}, {played.events / played.seconds:,.0f} a second"
+    played = play(kinesis, stream, FIRST, last, progress=lambda count: say(f"{count:,} events into {stream}"))
+    before = f" after the {played.resumed_after:,} before" if played.resumed_after else ""
+    return f"{played.events:,} events into {stream}{before}, {played.events / played.seconds:,.0f} a second"
 
 
 def _told(up: state.Up) -> str:

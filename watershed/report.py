@@ -14,14 +14,20 @@ from watershed.materialize import AssetOutcome, JobOutcome, merged
 _STYLES = {"built": "green", "unchanged": "dim", "skipped": "yellow", "failed": "red"}
 
 
-def print_report(settings: Settings, console: Console, outcomes: Sequence[JobOutcome], seconds: float) -> None:
-    """Print the table, what went wrong, and where to look next."""
+def print_report(
+    settings: Settings, console: Console, outcomes: Sequence[JobOutcome], seconds: float, memory: str = ""
+) -> None:
+    """Print the table, what went wrong, what it took, and where to look next."""
     assets = list(merged(outcomes))
     console.print()
     console.print(_table(assets))
     for note in _notes(assets, outcomes):
         console.print(note, highlight=False, soft_wrap=True)
-    console.print(f"\n{_verdict(assets, outcomes)} {seconds:.0f} s in all.", highlight=False, soft_wrap=True)
+    console.print(
+        f"\n{_verdict(assets, outcomes)} {seconds:.0f} s in all.{memory and f' {memory}'}",
+        highlight=False,
+        soft_wrap=True,
+    )
     indexed = any(asset.key.path[0] == "opensearch" and asset.state != "skipped" for asset in assets)
     console.print(_where_next(settings, indexed=indexed), highlight=False, soft_wrap=True)
 

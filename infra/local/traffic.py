@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import time
+from calendar import monthrange
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -46,6 +47,15 @@ class Mark:
     events: int
     complete: bool
 
+    def is_continued_by(self, first: date, last: date) -> bool:
+        """Whether a play of these days would go on where this one is: with the rest of its own days, or with more."""
+        here_first, here_last = map(date.fromisoformat, self.dates.split("/"))
+        if first != here_first:
+            return False
+        if last == here_last:
+            return not self.complete
+        return last > here_last and _is_end_of_month(here_last)
+
 
 @dataclass(frozen=True)
 class Played:
@@ -82,10 +92,11 @@ def play(
     aggregate: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> Played:
-    """Send the events of the flights of some days, in the order in which they happened.
+    """Send the events of the flights of some days: month after month, each in the order in which they happened.
 
-    A play that was interrupted goes on where it was. The events of its last batch may then be sent again, under the
-    same `event_id`, as by any producer that retries.
+    So a play of more days from the same first one goes on where a shorter one ended: the year after its January. One
+    that was interrupted goes on where it was. The events of its last batch may then be sent again, under the same
+    `event_id`, as by any producer that retries.
 
     Args:
         kinesis: A boto3 client.
@@ -101,13 +112,16 @@ def play(
     """
     dates = f"{first}/{last}"
     mark = already_played(kinesis, stream) or Mark(dates, 0, complete=False)
-    if mark.complete or mark.dates != dates:
+    if not mark.is_continued_by(first, last):
+        held = "were played" if mark.complete else "were being played, when that was interrupted,"
         raise StreamAlreadyPlayedError(
-            f"The flights of {mark.dates} were played into {stream} already ({mark.events} events). "
-            "A second play would double them. Run `watershed reset` first, or play into another stream."
+            f"The flights of {mark.dates} {held} into {stream} already ({mark.events:,} events)."
+            f" A play of {dates} would double some. Run `watershed reset` first, or play into another stream; whole"
+            " months are gone on with by a play of more days from the same first one."
         )
     started, position, records, size = time.monotonic(), 0, 0, 0
-    for batch in events(first, last):
+    batches = (batch for days in _months(first, last) for batch in events(*days))
+    for batch in batches:
         position += batch.num_rows
         if position <= mark.events:
             continue
@@ -118,6 +132,18 @@ def play(
             progress(position)
     _mark(kinesis, stream, Mark(dates, position, complete=True))
     return Played(position - mark.events, records, size, time.monotonic() - started, mark.events)
+
+
+def _months(first: date, last: date) -> Iterator[tuple[date, date]]:
+    """The days from first to last, cut at the ends of months."""
+    while first <= last:
+        end = min(last, date(first.year, first.month, monthrange(first.year, first.month)[1]))
+        yield first, end
+        first = end + timedelta(days=1)
+
+
+def _is_end_of_month(day: date) -> bool:
+    return (day + timedelta(days=1)).day == 1
 
 
 def send(kinesis: Any, stream: str, batch: pa.RecordBatch, *, aggregate: bool = True) -> tuple[int, int]:
@@ -154,8 +180,8 @@ def send(kinesis: Any, stream: str, batch: pa.RecordBatch, *, aggregate: bool = 
 def put_weather(firehose: Any, delivery_stream: str, first: date, last: date) -> int:
     """Put the observations of some days into a delivery stream, in the order in which they were made.
 
-    Days that were put before are left; where that was interrupted, the days are put again, as a producer would that
-    does not know what arrived.
+    Days that were put before are left: more days from the same first one go on after them. Where that was interrupted,
+    the days are put again, as a producer would that does not know what arrived.
 
     Args:
         firehose: A boto3 client.
@@ -164,19 +190,21 @@ def put_weather(firehose: Any, delivery_stream: str, first: date, last: date) ->
         last: Last one, inclusive.
 
     Returns:
-        The number of observations that were put now: 0 if they, or those of other days, were put before.
+        The number of observations that were put now: 0 if they, or those from another first day, were put before.
 
     Raises:
         LocalServicesError: If there is no data for these days, or Firehose refuses records for too long.
     """
     tags = firehose.list_tags_for_delivery_stream(DeliveryStreamName=delivery_stream)["Tags"]
-    if any(tag["Key"] == _DATES_TAG for tag in tags):
+    put = {tag["Key"]: tag["Value"] for tag in tags}
+    put_first, put_last = put.get(_DATES_TAG, f"{first}/{first - timedelta(days=1)}").split("/")
+    count, start = 0, date.fromisoformat(put_last) + timedelta(days=1)
+    if put_first != str(first) or start > last:
         return 0
-    count = 0
-    for batch in observations(first, last, MAX_CALL_RECORDS):
+    for batch in observations(start, last, MAX_CALL_RECORDS):
         _put_batch(firehose, delivery_stream, [{"Data": payload.encode()} for payload in batch["payload"].to_pylist()])
         count += batch.num_rows
-    played = {_DATES_TAG: f"{first}/{last}", _EVENTS_TAG: str(count)}
+    played = {_DATES_TAG: f"{first}/{last}", _EVENTS_TAG: str(int(put.get(_EVENTS_TAG, 0)) + count)}
     firehose.tag_delivery_stream(
         DeliveryStreamName=delivery_stream, Tags=[{"Key": key, "Value": value} for key, value in played.items()]
     )

@@ -142,6 +142,40 @@ def test_an_interrupted_play_goes_on_where_it_stopped(
     assert sorted(payloads(read())) == sorted(everything["payload"].to_pylist())
 
 
+def test_a_play_of_more_days_goes_on_after_whole_months(
+    kinesis: Any, stream: str, read: Callable[[], list[Batch]]
+) -> None:
+    first, last = date(2013, 1, 31), date(2013, 2, 1)
+    january = traffic.play(kinesis, stream, first, first)
+    both = traffic.play(kinesis, stream, first, last)
+    assert both.resumed_after == january.events
+    assert traffic.already_played(kinesis, stream) == traffic.Mark(
+        f"{first}/{last}", january.events + both.events, True
+    )
+    everything = [*pa.Table.from_batches(events(first, last))["payload"].to_pylist()]
+    assert sorted(payloads(read())) == sorted(everything)
+
+
+@pytest.mark.parametrize(
+    ("played", "complete", "first", "last", "goes_on"),
+    [
+        ("2013-01-01/2013-01-31", True, DAY, date(2013, 12, 31), True),
+        ("2013-01-01/2013-01-31", False, DAY, date(2013, 12, 31), True),
+        ("2013-01-01/2013-12-31", False, DAY, date(2013, 12, 31), True),
+        ("2013-01-01/2013-12-31", True, DAY, date(2013, 12, 31), False),
+        ("2013-01-01/2013-12-31", True, DAY, date(2013, 1, 31), False),
+        ("2013-01-01/2013-12-31", False, DAY, date(2013, 1, 31), False),
+        # Within a month the events of its days are mixed.
+        ("2013-01-01/2013-01-15", True, DAY, date(2013, 1, 31), False),
+        ("2013-01-02/2013-01-31", True, DAY, date(2013, 12, 31), False),
+    ],
+)
+def test_a_play_goes_on_only_with_what_it_is_the_beginning_of(
+    played: str, complete: bool, first: date, last: date, goes_on: bool
+) -> None:
+    assert traffic.Mark(played, 1, complete).is_continued_by(first, last) is goes_on
+
+
 def test_reference_files_are_dropped_once(settings: Settings, client: Any, contracts: dict[str, Contract]) -> None:
     s3 = client(settings, "s3")
     keys = traffic.drop_files(s3, settings.landing_bucket, contracts.values())
