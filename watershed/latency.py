@@ -90,6 +90,8 @@ class Result:
     events: int
     lost: int
     """Events that were not searchable in time."""
+    load_average: float
+    """Of the last five minutes, at the end: other work on the machine is in the figures."""
     seconds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
@@ -194,7 +196,6 @@ def measure(console: Console, load: Load, *, every: str, out: Path, sensors: boo
     document = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "cores": os.cpu_count(),
-        "load_average": [round(load, 2) for load in os.getloadavg()],
         "events_per_second": load.rate,
         "seconds": load.seconds,
         "every": every,
@@ -297,7 +298,7 @@ def _result(way: str, found: Sequence[Event]) -> Result:
         for stage, span in zip(STAGES, spans.T, strict=True)
         if len(span)
     }
-    return Result(way, len(through), len(found) - len(through), seconds)
+    return Result(way, len(through), len(found) - len(through), round(os.getloadavg()[1], 1), seconds)
 
 
 def _print(console: Console, results: Sequence[Result]) -> None:
@@ -311,7 +312,10 @@ def _print(console: Console, results: Sequence[Result]) -> None:
     console.print(table)
     for result in results:
         lost = f"; {result.lost} were not found in time" if result.lost else ""
-        console.print(f"{result.way}: {result.events} events{lost}", highlight=False)
+        console.print(
+            f"{result.way}: {result.events} events{lost}; load average {result.load_average} on {os.cpu_count()} cores",
+            highlight=False,
+        )
 
 
 @contextmanager
