@@ -24,9 +24,10 @@ Document = dict[str, Any]
 Mistake = Callable[[Document], object]
 
 _NAME = "orders"
+_PRIVATE = " or ".join(each for each in Classification if each.is_private)
 _CLASSIFICATIONS = (
-    f"How private it is: {', '.join(f'`{each}`' for each in Classification)}. It follows the field through the"
-    f" models; an exposure that would show what is {' or '.join(each for each in Classification if each.is_private)} is refused"
+    f"How private it is: {', '.join(f'`{each}`' for each in Classification)}. It follows the field through the models;"
+    f" an exposure that would show what is {_PRIVATE} is refused"
 )
 
 

@@ -46,7 +46,7 @@ def orders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Contract, DraftedC
             "price": 10.25 + number,
             "weight": 1e-7 * number,
             "views": 3_000_000_000 + number,
-            "buyer": {"email": f"user{number}@example.com", "age": None if number < 9 else 30},
+            "buyer": {"email": f"user{number}@example.com", "age": None if number < 9 else 30, "passport": "X"},
             "contact": f"someone{number}@example.org",
             "items": [{"sku": "a" * (1 + number % 3), "count": 2}] * (number % 3),
             "codes": ["x", "y"],
@@ -54,6 +54,7 @@ def orders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Contract, DraftedC
             "mixed": 1 if number % 2 else "one",
             "wide": 1 if number % 2 else "2.5",
             "never": None,
+            "holes": [1, None],
             "Odd Name": 1,
             "epoch_at": 1_700_000_000 + number,
             "latitude": 48.5,
@@ -95,7 +96,11 @@ def test_what_is_always_there_is_required(orders: tuple[Contract, DraftedContrac
     fields = {field.name: field for field in orders[0].fields}
     assert fields["items"].required
     assert not fields["never"].required
-    assert {member.name: member.required for member in fields["buyer"].fields} == {"email": True, "age": False}
+    assert {member.name: member.required for member in fields["buyer"].fields} == {
+        "email": True,
+        "age": False,
+        "passport": True,
+    }
 
 
 def test_key_partition_enum_and_range(orders: tuple[Contract, DraftedContract]) -> None:
@@ -115,7 +120,11 @@ def test_private_fields_are_classified_by_name_and_by_value_and_their_values_not
     contract, drafted = orders
     fields = {field.name: field for field in contract.fields}
     buyer = {member.name: member for member in fields["buyer"].fields}
-    assert (buyer["email"].classification, buyer["age"].classification) == ("restricted", None)
+    assert {name: member.classification for name, member in buyer.items()} == {
+        "email": "restricted",
+        "age": None,
+        "passport": "restricted",
+    }
     assert fields["contact"].classification == "restricted"
     assert "@example" not in drafted.text
 
@@ -128,6 +137,7 @@ def test_private_fields_are_classified_by_name_and_by_value_and_their_values_not
         ("wide", "numeric takes both"),
         ("never", "without a value"),
         ("mixed", "is left out (of several types: number, string)"),
+        ("holes", "is left out (an array with null among its elements"),
         ("Odd Name", "is left out (a name must start with"),
         ("epoch_at", "seconds since 1970"),
         ("price", "an amount, so exact"),
