@@ -56,6 +56,14 @@ test: setup ## All tests but the rehearsal: a few minutes
 tutorial: setup ## Follow docs/tutorial.md to the letter, in a copy of the project: a minute or two
 	@$(BIN)/pytest -m tutorial --log-cli-level=INFO --log-cli-format='%(message)s' tests/tutorial
 
+.PHONY: terraform-fmt test-infra
+terraform-fmt: ## Format infra/terraform
+	@terraform fmt -recursive infra/terraform
+
+# WATERSHED_TERRAFORM_MIRROR=<folder> takes Terraform's AWS provider from a file-system mirror.
+test-infra: $(VENV)/.locked ## infra/terraform: format, validity, plans of modules and environments; no account needed
+	@$(BIN)/pytest -m terraform -rs --durations=5 tests/terraform
+
 .PHONY: docs tutorial
 .venv-docs/.locked: requirements-docs.lock $(UV)
 	@$(UV) venv --quiet --allow-existing --python $(BIN)/python .venv-docs

@@ -1,0 +1,4 @@
+variable "directory" {
+  description = "The folder of the contracts: Open Data Contract Standard files, <name>.yaml."
+  type        = string
+}

@@ -1,0 +1,156 @@
+"""Terraform on this machine: where its AWS provider is, and plans of a copy of infra/terraform, without an account."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.settings import PROJECT_ROOT
+
+TERRAFORM_DIR = PROJECT_ROOT / "infra" / "terraform"
+MIRROR_VARIABLE = "WATERSHED_TERRAFORM_MIRROR"
+ACCOUNT_ID = "123456789012"
+
+_PROVIDER = "registry.terraform.io/hashicorp/aws"
+_USUAL_MIRRORS = (
+    "/usr/share/terraform/plugins",
+    "/usr/local/share/terraform/plugins",
+    "~/.terraform.d/plugins",
+    "~/.local/share/terraform/plugins",
+)
+# Local state, and a provider that calls nobody: a plan of resources that do not exist yet needs no account.
+_OFFLINE = """
+terraform {
+  backend "local" {}
+}
+
+provider "aws" {
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+"""
+
+
+@cache
+def mirror() -> Path | None:
+    """The folder that holds the AWS provider as a file-system mirror; None if Terraform is to ask its registry.
+
+    It is WATERSHED_TERRAFORM_MIRROR, else found under /opt and where Terraform looks by itself.
+    """
+    if named := os.environ.get(MIRROR_VARIABLE):
+        if not (Path(named) / _PROVIDER).is_dir():
+            pytest.fail(f"{MIRROR_VARIABLE} is {named}, where there is no {_PROVIDER}. Name the folder above it.")
+        return Path(named)
+    usual = [Path(path).expanduser() for path in _USUAL_MIRRORS]
+    return next((path for path in [*sorted(Path("/opt").glob("*")), *usual] if (path / _PROVIDER).is_dir()), None)
+
+
+@dataclass(frozen=True)
+class Terraform:
+    """Terraform, with its working data (providers, module list) in a folder of its own."""
+
+    data: Path
+
+    def run(self, folder: Path, *arguments: str) -> str:
+        """Run a command in a folder. Returns its output; fails the test with it if the command fails."""
+        name = "-".join(folder.parts[-2:])
+        done = subprocess.run(
+            ["terraform", f"-chdir={folder}", *arguments],
+            env={
+                **os.environ,
+                "TF_DATA_DIR": str(self.data / name),
+                "TF_IN_AUTOMATION": "1",
+                "CHECKPOINT_DISABLE": "1",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            pytest.fail(f"terraform {' '.join(arguments)} in {folder}:\n{done.stdout}\n{done.stderr}", pytrace=False)
+        return done.stdout
+
+    def init(self, folder: Path, *arguments: str) -> None:
+        """Install providers and modules, from the mirror if there is one."""
+        plugins = [f"-plugin-dir={mirror()}"] if mirror() else []
+        self.run(folder, "init", "-input=false", "-no-color", *plugins, *arguments)
+
+
+@pytest.fixture(scope="session")
+def terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
+    if not shutil.which("terraform"):
+        pytest.skip(
+            "Terraform is not on the PATH; install 1.11 or later: https://developer.hashicorp.com/terraform/install"
+        )
+    return Terraform(tmp_path_factory.mktemp("terraform-data"))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an apply to an empty account would make. `values` leaves out what is known after apply only."""
+
+    values: Mapping[str, Mapping[str, Any]]
+    outputs: Mapping[str, Any]
+
+    def of(self, kind: str) -> dict[str, Mapping[str, Any]]:
+        """The values of each resource of a type, by address."""
+        return {address: values for address, values in self.values.items() if f".{kind}." in f".{address}"}
+
+
+Planner = Callable[[str, Path], Plan]
+
+
+@pytest.fixture(scope="session")
+def plan(terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Planner:
+    """Plans an environment with the contracts of a folder."""
+    copy = tmp_path_factory.mktemp("repository")
+    shutil.copytree(TERRAFORM_DIR, copy / "infra" / "terraform", ignore=shutil.ignore_patterns(".terraform*"))
+
+    @cache
+    def installed(environment: str) -> Path:
+        folder = copy / "infra" / "terraform" / "envs" / environment
+        (folder / "offline_override.tf").write_text(_OFFLINE)
+        terraform.init(folder)
+        return folder
+
+    @cache
+    def planned(environment: str, contracts: Path) -> Plan:
+        folder = installed(environment)
+        shutil.rmtree(copy / "ingestion", ignore_errors=True)
+        shutil.copytree(contracts, copy / "ingestion" / "contracts")
+        account = f"-var=account_id={ACCOUNT_ID}"
+        terraform.run(folder, "plan", "-input=false", "-refresh=false", "-lock=false", "-out=plan.bin", account)
+        document = json.loads(terraform.run(folder, "show", "-json", "plan.bin"))
+        outputs = {name: output.get("value") for name, output in document["planned_values"]["outputs"].items()}
+        return Plan(dict(_resources(document["planned_values"]["root_module"])), outputs)
+
+    return planned
+
+
+def _resources(module: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    own = [(resource["address"], resource["values"]) for resource in module.get("resources", ())]
+    return own + [pair for child in module.get("child_modules", ()) for pair in _resources(child)]
+
+
+@pytest.fixture(scope="session")
+def dev(plan: Planner) -> Plan:
+    """The plan of dev with the contracts of this repository."""
+    return plan("dev", PROJECT_ROOT / "ingestion" / "contracts")
+
+
+@pytest.fixture(scope="session")
+def production(plan: Planner) -> Plan:
+    """The plan of production with the contracts of this repository."""
+    return plan("production", PROJECT_ROOT / "ingestion" / "contracts")
