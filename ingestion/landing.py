@@ -20,14 +20,14 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyiceberg.exceptions import CommitFailedException, ValidationException
-from pyiceberg.expressions import In
+from pyiceberg.expressions import BooleanExpression, In
 from pyiceberg.manifest import DataFile
 
 from ingestion.commit import commit, write_files
 from ingestion.contract import Contract, Field, ObjectSource
 from ingestion.decode import Decoded, decode
 from ingestion.errors import PositionMoved, ReconciliationError
-from ingestion.ledger import landed_objects
+from ingestion.ledger import has_rows, landed_versions, newest, replaced_rows
 from ingestion.records import Batch, Position
 from ingestion.schemas import ARRIVED_AT, LANDED_AT, LANDING_ID, arrow_schema, landing_fields, quarantine_fields
 from ingestion.state import MainState, QuarantineState
@@ -39,11 +39,15 @@ logger = logging.getLogger(__name__)
 _MOST_RACES = 20
 
 
+# A state to come, and the rows to remove with it.
+_Change = tuple[QuarantineState, BooleanExpression | None]
+
+
 class Reader(Protocol):
     """Where batches come from: `readers.kinesis` or `readers.objects`."""
 
     def batches(
-        self, position: Position | None, landed: Callable[[], set[tuple[str, str]]]
+        self, position: Position | None, landed: Callable[[str], set[tuple[str, str]]]
     ) -> Generator[Batch, None, None]:
         """Batches after a position, in order, up to the source's end as it is now."""
         ...
@@ -93,9 +97,12 @@ def land(
     landed = Landed(contract.name)
     for races in range(_MOST_RACES + 1):
         try:
+            read = landed
             for batch in reader.batches(lander.start(), lander.ledger):
-                landed = _add(landed, lander.land(batch), batch, clock())
-                progress(replace(landed, seconds=time.monotonic() - started, position=lander.position))
+                read = _add(read, lander.land(batch), batch, clock())
+                if not batch.more:
+                    landed = replace(read, seconds=time.monotonic() - started, position=lander.position)
+                    progress(landed)
             lander.settle()
             break
         except PositionMoved:
@@ -127,12 +134,23 @@ def waits_since(contract: Contract, reader: Reader, tables: Tables | None) -> da
 
 def _next_batch(contract: Contract, reader: Reader, tables: Tables | None) -> Batch | None:
     if tables is None:
-        found = reader.batches(None, set)
+        found = reader.batches(None, lambda _: set())
     else:
         lander = _Lander(contract, tables, lambda: datetime.now(UTC))
         found = reader.batches(lander.load(), lander.ledger)
     with contextlib.closing(found) as batches:
         return next(batches, None)
+
+
+@dataclass
+class _Landing:
+    """A landing that is being written: one or several batches, one commit."""
+
+    landing_id: str
+    landed_at: datetime
+    rows: int = 0
+    files: list[DataFile] = field(default_factory=list)
+    reject_files: list[DataFile] = field(default_factory=list)
 
 
 class _Lander:
@@ -144,6 +162,9 @@ class _Lander:
         self._clock = clock
         self._main = MainState()
         self._quarantine = QuarantineState()
+        self._landing: _Landing | None = None
+        # Of the objects that the landing table has rows of, as the ledger was read last.
+        self._keys: set[str] = set()
 
     @property
     def position(self) -> Position | None:
@@ -161,49 +182,82 @@ class _Lander:
 
     def start(self) -> Position | None:
         """Load, and settle what earlier runs left. Returns the position to read from."""
+        self._landing = None
         position = self.load()
         self.settle()
         return position
 
-    def ledger(self) -> set[tuple[str, str]]:
-        """The objects of which a row or a reject has landed, as pairs of key and ETag."""
+    def ledger(self, after: str) -> set[tuple[str, str]]:
+        """The objects with keys above `after` of which a row or a reject has landed, as pairs of key and ETag.
+
+        Where new versions replace older ones, it has the newest version of a key: the older ones are gone, and come
+        back as new ones.
+        """
         if not isinstance(self._contract.source, ObjectSource):
             return set()
-        undecided = self._quarantine.pending.keys() - self._quarantine.won(self._main)
-        return landed_objects(self._tables.landing) | landed_objects(self._tables.quarantine, without=undecided)
+        versions = landed_versions(self._tables.landing, after)
+        self._keys = {version.key for version in versions}
+        versions |= landed_versions(self._tables.quarantine, after, without=self._undecided())
+        if self._contract.source.replace:
+            versions = newest(versions).values()
+        return {(version.key, version.etag) for version in versions}
+
+    def _undecided(self) -> Set[str]:
+        """The pending landings that may still win, and those that have lost."""
+        return self._quarantine.pending.keys() - self._quarantine.won(self._main)
 
     def land(self, batch: Batch) -> Decoded:
         """Land one batch. Raises PositionMoved if another lander was faster: nothing of the batch is left then."""
         decoded = decode(self._contract, batch)
-        landing_id = uuid.uuid4().hex
-        landed_at = self._clock().astimezone(UTC).replace(tzinfo=None)
-        rows = _stamped(decoded.rows, landing_fields(self._contract), landed_at, landing_id)
-        rejects = _stamped(decoded.rejects, quarantine_fields(self._contract), landed_at, landing_id)
-        files = write_files(self._tables.landing, rows)
-        if len(rejects):
-            self._commit_rejects(write_files(self._tables.quarantine, rejects), landing_id)
+        now = self._clock().astimezone(UTC).replace(tzinfo=None)
+        landing = self._landing = self._landing or _Landing(uuid.uuid4().hex, now)
+        stamps = (landing.landed_at, landing.landing_id)
+        landing.rows += len(decoded.rows)
+        rows = _stamped(decoded.rows, landing_fields(self._contract), *stamps)
+        landing.files += write_files(self._tables.landing, rows)
+        if len(decoded.rejects):
+            rejects = _stamped(decoded.rejects, quarantine_fields(self._contract), *stamps)
+            landing.reject_files += write_files(self._tables.quarantine, rejects)
+        if not batch.more:
+            self._landing = None
+            self._commit(landing, batch)
+        return decoded
+
+    def _commit(self, landing: _Landing, batch: Batch) -> None:
+        if landing.reject_files:
+            self._commit_rejects(landing.reject_files, landing.landing_id)
         try:
-            self._commit_rows(files, landing_id, batch.position, rejecting=bool(len(rejects)), expected=len(rows))
+            self._commit_rows(landing, batch)
         except PositionMoved:
             self._main = MainState.of(self._tables.landing.refresh())
             self.settle()
             raise
-        return decoded
+        if batch.replaces:
+            self._remove_replaced()
 
-    def _commit_rows(
-        self, files: list[DataFile], landing_id: str, position: Position, *, rejecting: bool, expected: int
-    ) -> None:
+    def _commit_rows(self, landing: _Landing, batch: Batch) -> None:
         kept = [winner for winner in self._main.rejecting if winner in self._quarantine.pending]
         state = MainState(
             commit=self._main.commit + 1,
-            landing=landing_id,
-            rejecting=(*kept, landing_id) if rejecting else tuple(kept),
-            position=position,
+            landing=landing.landing_id,
+            rejecting=(*kept, landing.landing_id) if landing.reject_files else tuple(kept),
+            position=batch.position,
+            replaced={key: (etag, arrived.isoformat()) for key, (etag, arrived) in batch.replaces.items()},
         )
-        summary = {"watershed.landing": landing_id, "watershed.rows": str(expected)}
-        commit(self._tables.landing, files, state.to_json(), self._main.stored, summary=summary)
+        summary = {"watershed.landing": landing.landing_id, "watershed.rows": str(landing.rows)}
+        keys = self._keys & batch.replaces.keys()
+        older = In("_key", keys) if keys else None  # pyright: ignore[reportCallIssue]
+        try:
+            commit(
+                self._tables.landing, landing.files, state.to_json(), self._main.stored, without=older, summary=summary
+            )
+        except (ValidationException, CommitFailedException) as error:
+            if older is None or isinstance(error, PositionMoved):
+                raise
+            # A compaction has rewritten the files that the older version's rows are to be removed from.
+            raise PositionMoved(f"{self._contract.name}: rows to be replaced were moved meanwhile: {error}") from error
         self._main = MainState.of(self._tables.landing)
-        self._check_snapshot(landing_id, expected)
+        self._check_snapshot(landing.landing_id, landing.rows)
 
     def _check_snapshot(self, landing_id: str, expected: int) -> None:
         """What Iceberg says that the commit added must be what was decoded. A snapshot that expired says nothing."""
@@ -222,34 +276,43 @@ class _Lander:
     def _commit_rejects(self, files: list[DataFile], landing_id: str) -> None:
         """Append rejects as a pending landing. Landings that have won need not be remembered any longer."""
 
-        def add_pending(state: QuarantineState) -> tuple[QuarantineState, Set[str]]:
-            return state.without(state.won(self._main)).with_pending(landing_id, self._main.commit), frozenset()
+        def add_pending(state: QuarantineState) -> _Change:
+            return state.without(state.won(self._main)).with_pending(landing_id, self._main.commit), None
 
         self._update_quarantine(add_pending, files)
 
     def settle(self) -> None:
-        """Remove the rejects of landings that have lost: the landing table has moved on without them."""
+        """Remove the rejects of landings that have lost, and of versions that were replaced."""
 
-        def remove_lost(state: QuarantineState) -> tuple[QuarantineState, Set[str]]:
+        def remove_lost(state: QuarantineState) -> _Change:
             lost = state.lost(self._main)
-            return state.without(lost), lost
+            return state.without(lost), In(LANDING_ID.name, lost) if lost else None  # pyright: ignore[reportCallIssue]
 
         if lost := self._quarantine.lost(self._main):
             logger.info("%s: removing the rejects of %s landings that did not finish", self._contract.name, len(lost))
             self._update_quarantine(remove_lost, [])
+        self._remove_replaced()
 
-    def _update_quarantine(
-        self, change: Callable[[QuarantineState], tuple[QuarantineState, Set[str]]], files: list[DataFile]
-    ) -> None:
-        """Commit files and a change of the state, and remove the rows of the landings that the change names.
+    def _remove_replaced(self) -> None:
+        """Remove the rejects of the versions that the last landing replaced. It may be done again at any time."""
+
+        def remove(state: QuarantineState) -> _Change:
+            undecided = state.pending.keys() - state.won(self._main)
+            return state, replaced_rows(self._main.replaced, undecided)
+
+        _, older = remove(self._quarantine)
+        if older is not None and has_rows(self._tables.quarantine, older):
+            self._update_quarantine(remove, [])
+
+    def _update_quarantine(self, change: Callable[[QuarantineState], _Change], files: list[DataFile]) -> None:
+        """Commit files and a change of the state, and remove the rows that the change names.
 
         Where another lander changes the state at the same moment, the change is made again on what it left.
         """
         for _ in range(_MOST_RACES):
             wanted, removed = change(self._quarantine)
-            rows = In(LANDING_ID.name, removed) if removed else None  # pyright: ignore[reportCallIssue]
             try:
-                commit(self._tables.quarantine, files, wanted.to_json(), self._quarantine.stored, without=rows)
+                commit(self._tables.quarantine, files, wanted.to_json(), self._quarantine.stored, without=removed)
                 return
             except (ValidationException, CommitFailedException) as error:
                 logger.info("%s: the quarantine changed while it was written: %s", self._contract.name, error)
@@ -283,7 +346,7 @@ def _add(landed: Landed, decoded: Decoded, batch: Batch, committed_at: datetime)
         records=landed.records + len(batch),
         rows=landed.rows + len(decoded.rows),
         rejects=landed.rejects + len(decoded.rejects),
-        commits=landed.commits + 1,
+        commits=landed.commits + (0 if batch.more else 1),
         nbytes=landed.nbytes + batch.nbytes,
         newest_arrival=newest,
         lag_seconds=lag,

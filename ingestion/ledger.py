@@ -2,25 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
+from datetime import datetime
 
 import pyarrow as pa
-from pyiceberg.expressions import AlwaysTrue, BooleanExpression, NotIn
+from pyiceberg.expressions import (
+    AlwaysTrue,
+    And,
+    BooleanExpression,
+    EqualTo,
+    GreaterThan,
+    LessThanOrEqual,
+    Not,
+    NotIn,
+    Or,
+)
 from pyiceberg.table import Table
 
 from ingestion.schemas import LANDING_ID
 
 
-def landed_objects(table: Table, without: Set[str] = frozenset()) -> set[tuple[str, str]]:
-    """Pairs of key and ETag of all objects that a table has a row of. Rows of some landings can be left out.
+@dataclass(frozen=True, order=True)
+class Version:
+    """A version of an object of which something has landed. `arrived_at` is when S3 got it, in UTC without a zone."""
 
-    Two columns are read, a batch at a time; what is kept is one pair an object.
+    arrived_at: datetime
+    key: str
+    etag: str
+
+
+def landed_versions(table: Table, after: str = "", without: Set[str] = frozenset()) -> set[Version]:
+    """The objects with keys above `after` that a table has a row of. Rows of some landings can be left out.
+
+    Three columns are read, a batch at a time; what is kept is one entry an object. Files whose keys are all at or below
+    `after` are not opened.
     """
-    rows: BooleanExpression = AlwaysTrue()
+    rows: BooleanExpression = GreaterThan("_key", after) if after else AlwaysTrue()  # pyright: ignore[reportCallIssue]
     if without:
-        rows = NotIn(LANDING_ID.name, without)  # pyright: ignore[reportCallIssue]
-    found: set[tuple[str, str]] = set()
-    for batch in table.scan(row_filter=rows, selected_fields=("_key", "_etag")).to_arrow_batch_reader():
-        pairs = pa.Table.from_batches([batch]).group_by(["_key", "_etag"]).aggregate([])
-        found.update((pair["_key"], pair["_etag"]) for pair in pairs.to_pylist())
+        rows = And(rows, NotIn(LANDING_ID.name, without))  # pyright: ignore[reportCallIssue]
+    names = ("_arrived_at", "_key", "_etag")
+    found: set[Version] = set()
+    for batch in table.scan(row_filter=rows, selected_fields=names).to_arrow_batch_reader():
+        versions = pa.Table.from_batches([batch]).group_by(list(names)).aggregate([])
+        found.update(Version(*(version[name] for name in names)) for version in versions.to_pylist())
     return found
+
+
+def newest(versions: Iterable[Version]) -> Mapping[str, Version]:
+    """The newest version of each key."""
+    return {version.key: version for version in sorted(versions)}
+
+
+def replaced_rows(replacing: Mapping[str, tuple[str, str]], without: Set[str]) -> BooleanExpression | None:
+    """Rows of versions that others took the place of: key -> (ETag, arrival in ISO 8601) of the version that did.
+
+    Rows of some landings are left out. None if nothing was replaced.
+    """
+    if not replacing:
+        return None
+    older = [_older_rows(key, etag, arrived) for key, (etag, arrived) in replacing.items()]
+    rows = Or(*older) if len(older) > 1 else older[0]
+    return And(rows, NotIn(LANDING_ID.name, without)) if without else rows  # pyright: ignore[reportCallIssue]
+
+
+def _older_rows(key: str, etag: str, arrived: str) -> BooleanExpression:
+    itself = And(EqualTo("_etag", etag), EqualTo("_arrived_at", arrived))  # pyright: ignore[reportCallIssue]
+    before = LessThanOrEqual("_arrived_at", arrived)  # pyright: ignore[reportCallIssue]
+    return And(EqualTo("_key", key), And(before, Not(itself)))  # pyright: ignore[reportCallIssue]
+
+
+def has_rows(table: Table, rows: BooleanExpression) -> bool:
+    """Whether a table has any of some rows."""
+    return len(table.scan(row_filter=rows, selected_fields=("_key",), limit=1).to_arrow()) > 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -61,10 +62,16 @@ class Records:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one commit lands: records, and the position of the source after them."""
+    """Records, and the position of the source after them.
+
+    One commit lands one batch; or several, where `more` says that the next one belongs to the same commit. `replaces`
+    are versions of objects in this commit that take the place of older ones under their keys: key -> (ETag, arrival).
+    """
 
     records: Sequence[Records]
     position: Position
+    more: bool = False
+    replaces: Mapping[str, tuple[str, datetime]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return sum(len(records) for records in self.records)

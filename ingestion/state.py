@@ -17,13 +17,16 @@ class MainState:
     """The landing table's property.
 
     `commit` counts the landings that won; `landing` is the last of them; `rejecting` are those with rejects that the
-    quarantine may still hold as pending; `position` is the reader's. `stored` is the property as it was read.
+    quarantine may still hold as pending; `position` is the reader's. `replaced` has the versions of objects that took
+    the place of older ones, of which the quarantine may still hold rejects: key -> (ETag, arrival in ISO 8601).
+    `stored` is the property as it was read.
     """
 
     commit: int = 0
     landing: str | None = None
     rejecting: tuple[str, ...] = ()
     position: Position | None = None
+    replaced: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     stored: str | None = field(default=None, compare=False)
 
     @classmethod
@@ -34,7 +37,12 @@ class MainState:
             return cls()
         document = json.loads(stored)
         return cls(
-            document["commit"], document["landing"], tuple(document["rejecting"]), document["position"], stored=stored
+            document["commit"],
+            document["landing"],
+            tuple(document["rejecting"]),
+            document["position"],
+            {key: (etag, arrived) for key, (etag, arrived) in document.get("replaced", {}).items()},
+            stored=stored,
         )
 
     def to_json(self) -> str:
@@ -45,6 +53,11 @@ class MainState:
                 "landing": self.landing,
                 "rejecting": list(self.rejecting),
                 "position": self.position,
+                **(
+                    {"replaced": {key: list(version) for key, version in self.replaced.items()}}
+                    if self.replaced
+                    else {}
+                ),
             },
             separators=(",", ":"),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pyiceberg.catalog import Catalog
@@ -18,7 +18,7 @@ from pyiceberg.exceptions import (
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 
-from ingestion.contract import Contract, Partition
+from ingestion.contract import Contract, ObjectSource, Partition
 from ingestion.errors import TableError
 from ingestion.schemas import iceberg_schema, landing_fields, partition_spec, quarantine_fields, quarantine_partitions
 
@@ -34,6 +34,8 @@ _PROPERTIES = {
     "write.metadata.previous-versions-max": "100",
     "write.metadata.delete-after-commit.enabled": "true",
 }
+# The ledger asks for keys above one: their bounds are kept whole. Cut to 16 characters, as is usual, all are alike.
+_OBJECT_PROPERTIES = {**_PROPERTIES, "write.metadata.metrics.column._key": "full"}
 
 
 @dataclass(frozen=True)
@@ -76,17 +78,20 @@ def open_tables(catalog: Catalog, contract: Contract, layout: Layout) -> Tables:
 
     Raises TableError if a table's columns cannot become the contract's: a type that changed, a new required column.
     """
+    properties = _OBJECT_PROPERTIES if isinstance(contract.source, ObjectSource) else _PROPERTIES
     landing = _Definition(
         (layout.landing_database, contract.name),
         f"{layout.landing_location}/{contract.name}",
         iceberg_schema(landing_fields(contract)),
         contract.partitions,
+        properties,
     )
     quarantine = _Definition(
         (layout.quarantine_database, contract.name),
         f"{layout.quarantine_location}/{contract.name}",
         iceberg_schema(quarantine_fields(contract)),
         quarantine_partitions(),
+        properties,
     )
     return Tables(_open(catalog, contract, landing), _open(catalog, contract, quarantine))
 
@@ -99,6 +104,7 @@ class _Definition:
     location: str
     schema: Schema
     partitions: Sequence[Partition]
+    properties: Mapping[str, str]
 
 
 def _open(catalog: Catalog, contract: Contract, wanted: _Definition) -> Table:
@@ -122,7 +128,9 @@ def _open(catalog: Catalog, contract: Contract, wanted: _Definition) -> Table:
 def _create(catalog: Catalog, wanted: _Definition) -> Table:
     spec = partition_spec(wanted.schema, wanted.partitions)
     try:
-        return catalog.create_table(wanted.identifier, wanted.schema, wanted.location, spec, properties=_PROPERTIES)
+        return catalog.create_table(
+            wanted.identifier, wanted.schema, wanted.location, spec, properties=dict(wanted.properties)
+        )
     except TableAlreadyExistsError:
         # Another lander was faster.
         return catalog.load_table(wanted.identifier)

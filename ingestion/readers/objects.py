@@ -1,11 +1,14 @@
-"""Reads objects under a prefix of S3: files that were dropped there. Each version of each object lands once.
+"""Reads objects under a prefix of S3: what Firehose delivered, or files that were dropped there. Each lands once.
 
 Which objects have landed stands in the two tables themselves: their provenance columns are the ledger. The position
 holds only what those cannot tell:
 - `open`: an object of which a part has landed, and the ordinal to go on from;
-- `empty`: objects without a record, which no row tells of.
+- `empty`: objects without a record, which no row tells of;
+- of Firehose's deliveries, `after`: the keys up to here have been listed and get no company any more, and `whole_at`:
+  when all of the prefix was listed last.
 
-Objects may be gzip or plain, whatever their names say.
+A new version of a key, by its ETag, lands beside the older one, or replaces it, as the contract says. Objects may be
+gzip or plain, whatever their names say.
 """
 
 from __future__ import annotations
@@ -15,9 +18,9 @@ import json
 import logging
 import tempfile
 import zlib
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
@@ -41,6 +44,8 @@ _BLOCK = 8 * 1024 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _PARQUET_ROWS = 16_384
+# How often all of a Firehose prefix is listed, for an object that came later than the contract's look-back allows.
+_WHOLE_EVERY = timedelta(days=1)
 
 
 class Readable(Protocol):
@@ -51,8 +56,8 @@ class Readable(Protocol):
         ...
 
 
-# The objects that have landed, as pairs of key and ETag.
-Ledger = Callable[[], set[tuple[str, str]]]
+# Given a key: the objects above it that have landed, as pairs of key and ETag.
+Ledger = Callable[[str], set[tuple[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -74,52 +79,145 @@ class _Part:
     offsets: list[int] | None = None
 
 
-class ObjectReader:
-    """Reads the objects of one contract. `max_bytes` bounds a batch."""
+@dataclass(frozen=True)
+class _Window:
+    """Which keys are listed: those above `after`. `position` is what to remember once all of them have landed.
 
-    def __init__(self, client: S3Client, contract: Contract, bucket: str, *, max_bytes: int) -> None:
+    `due` says that this is worth a commit even if nothing has come.
+    """
+
+    after: str = ""
+    position: Mapping[str, str] = field(default_factory=dict)
+    due: bool = False
+
+
+@dataclass
+class _Filling:
+    """The batch that is being filled. `opened` and `window` are as the last batch's position has them."""
+
+    opened: dict[str, Any] | None
+    empty: list[tuple[str, str]]
+    window: Mapping[str, str]
+    parts: list[Records] = field(default_factory=list)
+    replaces: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    size: int = 0
+
+    def add(self, records: Records) -> None:
+        """Add records."""
+        self.parts.append(records)
+        self.size += records.nbytes
+
+    def batch(self, opened: dict[str, Any] | None, *, more: bool = False) -> Batch:
+        """What has been added, to be landed; the next batch begins."""
+        batch = Batch(self.parts, {"open": opened, "empty": list(self.empty), **self.window}, more, self.replaces)
+        self.parts, self.size, self.opened = [], 0, opened
+        if not more:
+            self.replaces = {}
+        return batch
+
+
+class ObjectReader:
+    """Reads the objects of one contract. `max_bytes` bounds a batch. `whole` lists all of a Firehose prefix now."""
+
+    def __init__(
+        self,
+        client: S3Client,
+        contract: Contract,
+        bucket: str,
+        *,
+        max_bytes: int,
+        whole: bool = False,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         assert isinstance(contract.source, ObjectSource)
         self._client = client
         self._contract = contract
         self._source = contract.source
         self._bucket = bucket
         self._max_bytes = max_bytes
+        self._whole = whole
+        self._clock = clock
 
     def batches(self, position: Position | None, landed: Ledger) -> Generator[Batch, None, None]:
         """Batches of all objects that have not landed, oldest first. Raises SourceError if the bucket is missing."""
         position = position or {}
         opened: dict[str, Any] | None = position.get("open")
-        listing = self._list()
+        window = self._window(position)
+        listing = self._list(window.after)
+        there = landed(window.after)
         listed = {(o.key, o.etag) for o in listing}
         known = {(key, etag) for key, etag in position.get("empty", ())}
-        empty = sorted(known & listed)
-        pending = self._pending(listing, landed() | set(empty), opened)
-        parts: list[Records] = []
-        size = 0
+        empty = sorted(pair for pair in known if pair in listed or pair[0] <= window.after)
+        filling = _Filling(opened, empty, {name: position[name] for name in window.position if name in position})
+        if self._source.replace:
+            if opened:
+                # The contract said append before: what has landed of the object goes when all of it lands.
+                there -= {(opened["key"], opened["etag"])}
+            pending = self._pending(listing, there | set(empty), None)
+            keys = {key for key, _ in there} | ({opened["key"]} if opened else set())
+            yield from self._whole_objects([obj for obj, _ in pending], filling, keys)
+        else:
+            yield from self._parts_of_objects(self._pending(listing, there | set(empty), opened), filling)
+        # Where a batch ended with an object, what is left to commit is that the object is closed.
+        if filling.parts or filling.replaces or filling.opened or set(filling.empty) - known or window.due:
+            filling.window = window.position
+            yield filling.batch(None)
+
+    def _parts_of_objects(self, pending: Sequence[tuple[_Object, int]], filling: _Filling) -> Iterator[Batch]:
         for obj, first in pending:
             body = self._body(obj)
             if body is None:
                 continue
             ordinal = first
             for part in self._parts(obj, body, first):
-                records = self._records(obj, part)
-                parts.append(records)
-                size += records.nbytes
-                ordinal = part.ordinal + len(records)
-                if size >= self._max_bytes:
-                    going_on = {"key": obj.key, "etag": obj.etag, "ordinal": ordinal}
-                    yield Batch(parts, {"open": going_on, "empty": list(empty)})
-                    parts, size, opened = [], 0, going_on
+                ordinal = part.ordinal + len(part.payload)
+                filling.add(self._records(obj, part))
+                if filling.size >= self._max_bytes:
+                    yield filling.batch({"key": obj.key, "etag": obj.etag, "ordinal": ordinal})
             if ordinal == 0:
-                empty.append((obj.key, obj.etag))
-        # Where a batch ended with an object, what is left to commit is that the object is closed.
-        if parts or opened or set(empty) - known:
-            yield Batch(parts, {"open": None, "empty": empty})
+                filling.empty.append((obj.key, obj.etag))
 
-    def _list(self) -> list[_Object]:
+    def _whole_objects(self, pending: Sequence[_Object], filling: _Filling, keys: Set[str]) -> Iterator[Batch]:
+        """Commits end with an object: who reads the table must not see a part of one that replaces another.
+
+        `keys` are those of which some version has landed.
+        """
+        for obj in pending:
+            body = self._body(obj)
+            if body is None:
+                continue
+            ordinal = 0
+            for part in self._parts(obj, body, 0):
+                if filling.size >= self._max_bytes:
+                    yield filling.batch(None, more=True)
+                ordinal = part.ordinal + len(part.payload)
+                filling.add(self._records(obj, part))
+            if ordinal == 0:
+                filling.empty.append((obj.key, obj.etag))
+            if obj.key in keys:
+                filling.replaces[obj.key] = (obj.etag, _naive_utc(obj.modified))
+            if filling.size >= self._max_bytes:
+                yield filling.batch(None)
+
+    def _window(self, position: Position) -> _Window:
+        """Of files all keys are listed. Firehose's go by the hour: those that may still get company are listed."""
+        delivery = self._source.delivery
+        if delivery is None:
+            return _Window()
+        now = self._clock().astimezone(UTC)
+        whole_at = position.get("whole_at")
+        whole = self._whole or whole_at is None or now - datetime.fromisoformat(whole_at) >= _WHOLE_EVERY
+        horizon = f"{self._source.prefix}{now - delivery.look_back:%Y/%m/%d/%H}/"
+        remembered = {
+            "after": max(horizon, position.get("after", "")),
+            "whole_at": now.isoformat(timespec="seconds") if whole else whole_at,
+        }
+        return _Window("" if whole else position["after"], remembered, due=whole and bool(position))
+
+    def _list(self, after: str) -> list[_Object]:
         paginator = self._client.get_paginator("list_objects_v2")
         try:
-            pages = list(paginator.paginate(Bucket=self._bucket, Prefix=self._source.prefix))
+            pages = list(paginator.paginate(Bucket=self._bucket, Prefix=self._source.prefix, StartAfter=after))
         except self._client.exceptions.NoSuchBucket as error:
             raise SourceError(
                 f"{self._contract.name}: there is no bucket {self._bucket!r}. Create it (`terraform apply`; locally"
@@ -160,7 +258,7 @@ class ObjectReader:
             pa.repeat(pa.scalar(obj.key), count),
             pa.repeat(pa.scalar(obj.etag), count),
             pa.array(range(part.ordinal, part.ordinal + count), pa.int64()),
-            pa.repeat(pa.scalar(obj.modified.astimezone(UTC).replace(tzinfo=None), pa.timestamp("us")), count),
+            pa.repeat(pa.scalar(_naive_utc(obj.modified), pa.timestamp("us")), count),
         ]
         provenance = pa.table(columns, schema=arrow_schema(provenance_fields(self._contract)))
         offsets = None if part.offsets is None else pa.array(part.offsets, pa.int64())
@@ -177,25 +275,26 @@ class ObjectReader:
 
     def _parts(self, obj: _Object, body: StreamingBody, first: int) -> Iterator[_Part]:
         """The records of an object from an ordinal on. What cannot be read becomes one unreadable record."""
-        ordinal = first
+        ordinal = 0
         try:
             with body:
-                for part in self._read(body, first):
-                    yield part
-                    ordinal = part.ordinal + len(part.payload)
+                for part in self._read(body):
+                    skipped = max(first - ordinal, 0)
+                    ordinal += len(part.payload)
+                    if part.payload[skipped:]:
+                        offsets = part.offsets[skipped:] if part.offsets else None
+                        yield _Part(part.payload[skipped:], part.encoding, part.ordinal + skipped, offsets)
         except (zlib.error, EOFError, UnicodeDecodeError, csv_module.Error, Misshapen) as error:
+            if ordinal < first:
+                return  # it has been told: the batch before this one ended with it
             place = f"s3://{self._bucket}/{obj.key}"
             reason = f"unreadable from record {ordinal} on: {error}. The bytes stay at {place}"
             logger.warning("%s: %s: %s", self._contract.name, place, reason)
             yield _Part([b""], Unreadable(reason), ordinal)
 
-    def _read(self, body: Readable, first: int) -> Iterator[_Part]:
-        read = {"csv": self._csv_parts, "json": _json_parts, "parquet": _parquet_parts}[self._source.format]
-        for part in read(body):
-            skipped = max(first - part.ordinal, 0)
-            if part.payload[skipped:]:
-                offsets = part.offsets[skipped:] if part.offsets else None
-                yield _Part(part.payload[skipped:], part.encoding, part.ordinal + skipped, offsets)
+    def _read(self, body: Readable) -> Iterator[_Part]:
+        """All records of an object, in order."""
+        return {"csv": self._csv_parts, "json": _json_parts, "parquet": _parquet_parts}[self._source.format](body)
 
     def _csv_parts(self, body: Readable) -> Iterator[_Part]:
         header: Csv | None = None
@@ -239,6 +338,10 @@ def _blocks(body: Readable) -> Iterator[bytes]:
             head = unzip.unconsumed_tail or body.read(_BLOCK)
     if not unzip.eof:
         raise EOFError("the gzip stream ends in its middle")
+
+
+def _naive_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)
 
 
 def _json_parts(body: Readable) -> Iterator[_Part]:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 import pytest
+from pyiceberg.catalog.glue import GlueCatalog
+from pyiceberg.expressions import GreaterThan
 from pyiceberg.table import Table
 
 import ingestion.landing
 import ingestion.readers.objects
 from ingestion.contract import Contract
 from ingestion.landing import Landed, land
+from ingestion.ledger import landed_versions
 from ingestion.readers.kinesis import KinesisReader
 from ingestion.readers.objects import ObjectReader
-from tests.integration.ingestion.conftest import FILES, Lake, MakeContract, new_catalog
+from tests.integration.ingestion.conftest import FILES, Lake, MakeContract, compact, new_catalog
 
 PREFIX = "readings/"
 GOOD, BAD = 1, 500
@@ -41,9 +46,9 @@ class Drop:
         lines = [json.dumps({"id": n, "amount": amount}) for n, amount in amounts.items()]
         self.s3.put_object(Bucket=self.lake.settings.landing_bucket, Key=PREFIX + key, Body="\n".join(lines).encode())
 
-    def land(self, *, max_bytes: int = 1024 * 1024, contract: Contract | None = None) -> Landed:
+    def land(self, *, max_bytes: int = 1024 * 1024, contract: Contract | None = None, **how: Any) -> Landed:
         contract = contract or self.contract
-        reader = ObjectReader(self.s3, contract, self.lake.settings.landing_bucket, max_bytes=max_bytes)
+        reader = ObjectReader(self.s3, contract, self.lake.settings.landing_bucket, max_bytes=max_bytes, **how)
         return land(contract, reader, self.lake.tables(contract))
 
     def of_its_own(self) -> Drop:
@@ -189,6 +194,171 @@ def test_an_object_that_is_replaced_after_a_crash_lands_as_a_new_version(
     drop.put("1", dict.fromkeys(range(100, 104), GOOD))
     drop.land()
     drop.expect([*before, 100, 101, 102, 103], [])
+
+
+def test_a_broken_end_of_an_object_that_ends_a_batch_is_told_once(
+    drop: Drop, crash_after: Callable[[int], None]
+) -> None:
+    """The batch is full with the reject; what tells that the object is closed is lost."""
+    whole = gzip.compress(b'{"id": 1, "amount": 1}')
+    drop.s3.put_object(Bucket=drop.lake.settings.landing_bucket, Key=f"{PREFIX}1", Body=whole[:-4])
+    crash_after(3)
+    with pytest.raises(Crash):
+        drop.land(max_bytes=1)
+    drop.land(max_bytes=1)
+    assert drop.lake.rows(drop.contract) == [1]
+    assert drop.lake.tables(drop.contract).quarantine.scan().to_arrow().num_rows == 1
+    assert drop.land().commits == 0
+
+
+# --- a file that replaces another ---
+
+
+@pytest.fixture
+def replacing(drop: Drop, make_contract: MakeContract) -> Drop:
+    """Files whose new version under a key replaces the older one."""
+    server = FILES[:-1] + ", customProperties: [{property: onReplace, value: replace}]}"
+    return replace(drop, contract=make_contract(server=server))
+
+
+def test_a_new_version_replaces_rows_and_rejects_of_its_key_only(replacing: Drop) -> None:
+    replacing.put("1", {1: GOOD, 2: BAD, 3: GOOD})
+    replacing.put("2", {20: GOOD, 21: BAD})
+    replacing.land()
+    replacing.expect([1, 3, 20], [2, 21])
+    replacing.put("1", {1: GOOD, 4: BAD, 5: GOOD})
+    landed = replacing.land()
+    assert (landed.rows, landed.rejects, landed.commits) == (2, 1, 1)
+    replacing.expect([1, 5, 20], [4, 21])
+
+
+def test_an_older_content_that_comes_back_replaces_what_replaced_it(replacing: Drop) -> None:
+    """Its ETag is one that has landed before; one of them has rejects alone, one has no record at all."""
+    lake, contents = replacing.lake, [{1: GOOD}, {2: BAD}, {}, {2: BAD}, {1: GOOD}, {}]
+    for content in contents:
+        replacing.put("1", content)
+        replacing.land()
+        rejects = [n for n, amount in content.items() if amount == BAD]
+        rows = [n for n in content if n not in rejects]
+        assert (lake.rows(replacing.contract), lake.rejects(replacing.contract)) == (rows, rejects)
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("number", range(3), ids=["rejects", "rows", "replaced-rejects"])
+def test_readers_see_one_version_or_the_other_whatever_crashes(
+    replacing: Drop, crash_after: Callable[[int], None], number: int
+) -> None:
+    """Both versions are larger than a batch."""
+    replacing.put("1", {n: BAD if n in WRONG else GOOD for n in range(16)})
+    assert replacing.land(max_bytes=1).commits == 1
+    replacing.put("1", {n: BAD if n == 105 else GOOD for n in range(100, 116)})
+    crash_after(number)
+    with pytest.raises(Crash):
+        replacing.land(max_bytes=1)
+    old, new = [n for n in range(16) if n not in WRONG], [n for n in range(100, 116) if n != 105]
+    assert replacing.lake.rows(replacing.contract) == (old if number == 0 else new)
+    replacing.land(max_bytes=1)
+    replacing.expect(new, [105])
+
+
+@pytest.mark.parametrize("between", ["another lander", "a compaction"])
+def test_what_comes_between_a_replacement_and_its_commit_is_no_harm(
+    replacing: Drop, monkeypatch: pytest.MonkeyPatch, between: str
+) -> None:
+    replacing.put("1", {1: GOOD, 2: BAD})
+    replacing.put("2", {20: GOOD})
+    replacing.land()
+    replacing.put("1", {3: GOOD, 4: BAD})
+    real = GlueCatalog.commit_table
+
+    def commit_table(*arguments: Any) -> Any:
+        table = arguments[1]
+        if table.name()[-1] == "readings" and "quarantine" not in table.name()[0]:
+            monkeypatch.setattr(GlueCatalog, "commit_table", real)
+            if between == "another lander":
+                replacing.of_its_own().land()
+            else:
+                compact(replacing.of_its_own().lake.tables(replacing.contract).landing)
+        return real(*arguments)
+
+    monkeypatch.setattr(GlueCatalog, "commit_table", commit_table)
+    landed = replacing.land()
+    assert landed.races == 1
+    replacing.expect([3, 20], [4])
+
+
+def test_landers_of_a_file_that_each_replaces(replacing: Drop) -> None:
+    replacing.put("1", {0: GOOD, 1: BAD})
+    replacing.land()
+
+    def work(number: int) -> None:
+        mine = replacing.of_its_own()
+        mine.put("1", {n: BAD if n % 5 == 0 else GOOD for n in range(number, number + 10)})
+        mine.land()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(work, (100, 200)))
+    rows, rejects = replacing.lake.rows(replacing.contract), replacing.lake.rejects(replacing.contract)
+    first = 100 if rows[0] < 200 else 200
+    assert sorted([*rows, *rejects]) == list(range(first, first + 10))
+    assert rejects == [first, first + 5]
+
+
+# --- Firehose's deliveries, by the hour ---
+
+NOW = datetime(2026, 3, 4, 12, 30, tzinfo=UTC)
+DELIVERIES = (
+    FILES[:-1]
+    + ", customProperties: [{property: deliveryStream, value: readings}, {property: lookBackHours, value: 3}]}"
+)
+
+
+@pytest.fixture
+def delivered(drop: Drop, make_contract: MakeContract) -> Drop:
+    """Objects of a delivery stream that may come up to three hours late."""
+    return replace(drop, contract=make_contract(server=DELIVERIES))
+
+
+def test_only_hours_that_may_still_get_objects_are_listed(delivered: Drop) -> None:
+    delivered.put("2026/03/04/12/a", {1: GOOD})
+    delivered.put("2026/03/01/00/a", {2: GOOD})
+    assert delivered.land(clock=lambda: NOW).position == {
+        "open": None,
+        "empty": [],
+        "after": f"{PREFIX}2026/03/04/09/",
+        "whole_at": "2026-03-04T12:30:00+00:00",
+    }
+    delivered.put("2026/03/04/09/late", {3: GOOD, 4: BAD})
+    delivered.put("2026/03/04/08/too-late", {5: GOOD})
+    assert delivered.land(clock=lambda: NOW + timedelta(hours=1)).records == 2
+    later = NOW + timedelta(hours=23)
+    assert delivered.land(clock=lambda: later).commits == 0
+    # Once a day, or when it is asked for, all is listed: nothing is lost for ever.
+    assert delivered.land(clock=lambda: later, whole=True).records == 1
+    delivered.put("2026/02/01/00/far-too-late", {6: GOOD})
+    assert delivered.land(clock=lambda: NOW + timedelta(hours=46)).commits == 0
+    landed = delivered.land(clock=lambda: NOW + timedelta(hours=48))
+    assert (landed.records, landed.position and landed.position["after"]) == (1, f"{PREFIX}2026/03/06/09/")
+    assert delivered.lake.rows(delivered.contract) == [1, 2, 3, 5, 6]
+    assert delivered.lake.rejects(delivered.contract) == [4]
+
+
+def test_hours_that_nobody_listed_while_landing_stood_still_are_listed(delivered: Drop) -> None:
+    delivered.put("2026/03/04/12/a", {1: GOOD})
+    delivered.land(clock=lambda: NOW)
+    delivered.put("2026/03/04/13/b", {2: GOOD})
+    assert delivered.land(clock=lambda: NOW + timedelta(hours=20)).records == 1
+
+
+def test_the_ledger_opens_the_files_of_late_hours_only(delivered: Drop) -> None:
+    for hour in range(4):
+        delivered.put(f"2026/03/04/0{hour}/a", {hour: GOOD})
+        delivered.land(clock=lambda: NOW.replace(hour=3))
+    table = delivered.lake.tables(delivered.contract).landing
+    after = f"{PREFIX}2026/03/04/02/"
+    late = GreaterThan("_key", after)  # pyright: ignore[reportCallIssue]
+    assert len(list(table.scan(row_filter=late).plan_files())) == 2
+    assert {version.key for version in landed_versions(table, after)} == {f"{after}a", f"{PREFIX}2026/03/04/03/a"}
 
 
 def test_a_stream_lands_over_a_split_and_a_crash(

@@ -50,7 +50,7 @@ class Bucket:
 
     def read(self, position: Position | None = None, landed: Ledger = frozenset(), **arguments: Any) -> Read:
         """Read what has not landed."""
-        return Read(self.contract, list(self.reader(**arguments).batches(position, lambda: set(landed))), position)
+        return Read(self.contract, list(self.reader(**arguments).batches(position, lambda _: set(landed))), position)
 
 
 @dataclass
@@ -400,7 +400,7 @@ def test_an_object_that_is_removed_before_it_is_read_may_come_again(bucket_of: M
     bucket = bucket_of("json")
     bucket.put("1", json_of(1))
     bucket.put("2", json_of(2))
-    batches = bucket.reader(max_bytes=1).batches(None, set)
+    batches = bucket.reader(max_bytes=1).batches(None, lambda _: set())
     first = next(batches)
     bucket.delete("2")
     rest = list(batches)
@@ -441,7 +441,7 @@ def test_an_object_that_was_replaced_while_it_was_open_lands_as_a_new_version(
     monkeypatch.setattr(ingestion.readers.objects, "_BLOCK", 64)
     bucket = bucket_of("json")
     bucket.put("1", json_of(*range(20)))
-    first = Read(bucket.contract, [next(bucket.reader(max_bytes=1).batches(None, set))])
+    first = Read(bucket.contract, [next(bucket.reader(max_bytes=1).batches(None, lambda _: set()))])
     assert first.position["open"]["ordinal"] == len(first.ids) < 20
     bucket.put("1", json_of(*range(100, 103)))
     second = bucket.read(first.position, first.landed)
