@@ -1,4 +1,4 @@
-"""What the macro `mask` compiles to for each engine. That DuckDB's result is the hash it should be is tested on January."""
+"""What the macro `mask` compiles to for each engine. What DuckDB makes of it is tested on January."""
 
 from __future__ import annotations
 
