@@ -16,11 +16,11 @@ import dagster as dg
 from ingestion.contract import Contract
 from ingestion.landing import Landed
 from orchestration import exposures
-from orchestration.dbt import LAKE, models_of, node_key
+from orchestration.dbt import LAKE, models_of
 from orchestration.defs.landing import landing_checks, landing_metadata
 from orchestration.errors import ModelsNotBuiltError, UnknownNameError
 from orchestration.followers import observation
-from orchestration.keys import landing_key
+from orchestration.keys import exposure_keys, landing_key, node_key
 from orchestration.lineage.build import project_graph
 from orchestration.lineage.privacy import require_permitted
 from orchestration.platform import Lander, rows_of
@@ -184,21 +184,32 @@ def through(config: Settings, contract: Contract, asset: str) -> Through:
         PrivateDataError: If the index would show private data, and its exposure says no reason.
     """
     parsed = warm(config, f"source:landing.{contract.name}+", f"follow-{contract.name}")
-    manifest = parsed.manifest
-    indexes = {f"opensearch/{exposures.index(manifest, each).name}": each for each in _indexes(manifest)}
-    if asset not in indexes:
-        raise UnknownNameError(f"--through {asset}: there is {', '.join(sorted(indexes)) or 'no index'}.")
-    spec, model = exposures.index(manifest, indexes[asset]), exposures.index_model(manifest, indexes[asset])
+    exposure = exposure_of(parsed.manifest, contract, asset)
+    require_permitted(project_graph(), parsed.manifest, [exposure])
+    spec, model = exposures.index(parsed.manifest, exposure), exposures.index_model(parsed.manifest, exposure)
+    between = replace(parsed, select=f"source:landing.{contract.name}+,+{model['name']}")
+    client = connect(config.opensearch_url, config.region)
+    return Through(dg.AssetKey(asset.split("/")), between, IndexUpdater(client, spec, rows_of(config, LAKE.name)))
+
+
+def exposure_of(manifest: Mapping[str, Any], contract: Contract, asset: str) -> Mapping[str, Any]:
+    """The exposure of an index, `opensearch/<index>`, that models of the lake make from a contract.
+
+    Raises:
+        UnknownNameError: If there is no such index, or it is not made so.
+    """
+    indexes = {"/".join(key.path): each for each in _indexes(manifest) for key in exposure_keys(each)}
+    if asset not in indexes or not asset.startswith("opensearch/"):
+        there = [name for name in sorted(indexes) if name.startswith("opensearch/")]
+        raise UnknownNameError(f"--through {asset}: there is {', '.join(there) or 'no index'}.")
+    model = exposures.index_model(manifest, indexes[asset])
     source = f"source.{manifest['metadata']['project_name']}.landing.{contract.name}"
     if model["config"]["meta"]["layer"] != LAKE.name or source not in _ancestors(manifest, model):
         raise UnknownNameError(
             f"--through {asset}: {'.'.join(node_key(model).path)} is not made from landing.{contract.name} by models"
             f" of the lake. Name an index that is, or leave --through out."
         )
-    require_permitted(project_graph(), manifest, [indexes[asset]])
-    between = replace(parsed, select=f"source:landing.{contract.name}+,+{model['name']}")
-    client = connect(config.opensearch_url, config.region)
-    return Through(dg.AssetKey(asset.split("/")), between, IndexUpdater(client, spec, rows_of(config, LAKE.name)))
+    return indexes[asset]
 
 
 def _indexes(manifest: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -9,12 +9,13 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from ingestion.contract import Contract, load_contract
+from ingestion.contract import Contract, load_contract, load_contracts
 from ingestion.errors import PositionMoved
 from ingestion.landing import Landed
-from orchestration.errors import ModelsNotBuiltError
+from orchestration.dbt import LAKE, manifest
+from orchestration.errors import ModelsNotBuiltError, UnknownNameError
 from orchestration.followers import follower_of
-from orchestration.following import Follower, Through, joined
+from orchestration.following import Follower, Through, exposure_of, joined
 from orchestration.keys import landing_key, source_key
 from orchestration.platform import Lander
 from orchestration.settings import CONTRACTS_DIR
@@ -163,6 +164,17 @@ def test_it_says_that_it_follows_and_its_checks_are_those_of_the_asset(instance:
     assert observed.asset_observation.metadata["records"].value == 4
     case.follower.report(followed_until=None)
     assert follower_of(instance, CONTRACT) is None
+
+
+def test_an_index_that_no_model_of_the_lake_leads_to_from_the_contract_is_refused() -> None:
+    contracts, dbt = load_contracts(CONTRACTS_DIR), manifest(LAKE)
+    flights = contracts["flight_events"]
+    assert exposure_of(dbt, flights, "opensearch/flights")["name"] == "flights"
+    with pytest.raises(UnknownNameError, match=r"int_airports is not made from landing\.flight_events"):
+        exposure_of(dbt, flights, "opensearch/airports")
+    for other in ("opensearch/nothing", "quicksight/on_time_performance", "lake/int_flights"):
+        with pytest.raises(UnknownNameError, match=r"there is opensearch/airports, opensearch/flights\."):
+            exposure_of(dbt, flights, other)
 
 
 def test_two_landings_are_one() -> None:
