@@ -8,7 +8,7 @@ import pytest
 from sqlglot import exp, parse_one
 
 from orchestration.settings import Settings
-from tests.integration.dbt.conftest import Lake
+from tests.integration.lake import Lake
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from tests.integration.dbt.conftest import Event, Lake
+from tests.integration.lake import Event, Lake
 
 FLIGHT = {"date": "2013-01-01", "carrier": "UA", "number": 1545, "tail_number": "N14228"}
 

@@ -18,7 +18,7 @@ from infra.local.duckdb.plugin import Plugin
 from orchestration import settings as settings_module
 from orchestration.settings import Settings
 from tests.conftest import free_port
-from tests.integration.dbt.conftest import Lake
+from tests.integration.lake import Lake
 
 AIRLINES = "carrier,name\nUA,United Air Lines Inc.\n"
 

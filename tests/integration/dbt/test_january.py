@@ -16,7 +16,7 @@ import yaml
 
 from infra.local.duckdb.connection import connect
 from orchestration.settings import DBT_PROJECT_DIR
-from tests.integration.dbt.conftest import Lake
+from tests.integration.lake import Lake
 
 Row = dict[str, str]
 

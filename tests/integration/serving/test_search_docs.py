@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -14,14 +13,12 @@ import pytest
 from opensearchpy import OpenSearch
 
 from infra.local.state import local_environment
-from infra.local.traffic import drop_files, play
 from orchestration.dbt import LAKE, manifest, parse, stale_manifests
 from orchestration.defs.serving import index_asset
 from orchestration.platform import IndexBuilder
 from orchestration.settings import PROJECT_ROOT, Settings, settings
 from serving.opensearch.client import connect
-from tests.conftest import local_settings
-from tests.integration.dbt.conftest import new_lake
+from tests.integration.lake import Lake
 
 pytestmark = pytest.mark.opensearch
 
@@ -73,25 +70,18 @@ def differences(shown: Any, answer: Any, path: str = "answer") -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def january(local_aws: Settings, opensearch_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def served(january: Lake, opensearch_url: str) -> Settings:
     """Settings of a lake that holds what the two indexes read, with an OpenSearch beside it."""
-    assert local_aws.aws_endpoint_url
-    found = local_settings(local_aws.aws_endpoint_url, tmp_path_factory.mktemp("search"))
-    lake = new_lake(found.model_copy(update={"opensearch_url": opensearch_url}))
-    play(lake.client("kinesis"), lake.stream, date(2013, 1, 1), date(2013, 1, 31))
-    drop_files(lake.client("s3"), lake.settings.landing_bucket, [lake.contracts["airports"]])
-    lake.land("flight_events", "airports")
-    lake.dbt("run", "--select", "+int_flights", "+int_airports")
-    return lake.settings
+    return january.settings.model_copy(update={"opensearch_url": opensearch_url})
 
 
 @pytest.fixture(scope="module")
-def client(january: Settings) -> Iterator[OpenSearch]:
+def client(served: Settings) -> Iterator[OpenSearch]:
     """A client of an OpenSearch that holds the indexes of all exposures, built as Dagster builds them."""
-    client = connect(january.opensearch_url)
+    client = connect(served.opensearch_url)
     client.indices.delete(index="*")
     with pytest.MonkeyPatch.context() as environment:
-        for name, value in local_environment(january).items():
+        for name, value in local_environment(served).items():
             environment.setenv(name, value)
         settings.cache_clear()
         for layer in stale_manifests():

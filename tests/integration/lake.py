@@ -6,16 +6,14 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import boto3
 import duckdb
-import pytest
 
 from infra.local.duckdb.connection import connect
 from infra.local.provision import provision
@@ -25,7 +23,6 @@ from ingestion.readers.kinesis import KinesisReader
 from ingestion.readers.objects import ObjectReader
 from ingestion.tables import Layout, Tables, glue_catalog, open_tables
 from orchestration.settings import CONTRACTS_DIR, DBT_PROJECT_DIR, PROJECT_ROOT, Settings
-from tests.conftest import local_settings
 
 Event = Mapping[str, Any]
 _BATCH_BYTES = 64 * 1024 * 1024
@@ -132,27 +129,3 @@ def new_lake(settings: Settings) -> Lake:
     contracts = load_contracts(CONTRACTS_DIR)
     provision(settings, contracts.values())
     return Lake(settings, contracts)
-
-
-@pytest.fixture
-def lake(fresh_settings: Settings) -> Lake:
-    """A lake that no other test sees. Nothing has landed in it."""
-    return new_lake(fresh_settings)
-
-
-@pytest.fixture(scope="session")
-def january(local_aws: Settings, tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """A lake that holds January 2013 of the real flights, and its models, built and tested. Not to be changed."""
-    from infra.local.traffic import await_delivery, drop_files, play, put_weather
-
-    assert local_aws.aws_endpoint_url
-    lake = new_lake(local_settings(local_aws.aws_endpoint_url, tmp_path_factory.mktemp("january")))
-    first, last = date(2013, 1, 1), date(2013, 1, 31)
-    put_weather(lake.client("firehose"), lake.settings.stream_name("weather"), first, last)
-    put_at = time.monotonic()
-    play(lake.client("kinesis"), lake.stream, first, last)
-    drop_files(lake.client("s3"), lake.settings.landing_bucket, lake.contracts.values())
-    await_delivery(lake.client("firehose"), lake.settings.stream_name("weather"), put_at)
-    lake.land()
-    lake.dbt("build")
-    return lake
