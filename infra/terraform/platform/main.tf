@@ -12,7 +12,14 @@ module "names" {
 module "contracts" {
   source = "../modules/contracts"
 
-  directory = coalesce(var.contracts_directory, "${path.module}/../../../ingestion/contracts")
+  directory = "${path.module}/../../../ingestion/contracts"
+}
+
+module "access" {
+  source = "../modules/access"
+
+  names   = module.names
+  trusted = var.trusted
 }
 
 module "lake" {
@@ -22,6 +29,22 @@ module "lake" {
   objects       = module.contracts.objects
   landing_users = [for actor in ["firehose", "producer", "landing"] : module.names.role_arns[actor]]
   force_destroy = var.force_destroy
+}
+
+module "stream" {
+  source = "../modules/stream"
+
+  names             = module.names
+  streams           = module.contracts.streams
+  deliveries        = module.contracts.deliveries
+  arrivals          = module.contracts.arrivals
+  capacity          = var.stream_capacity
+  capacities        = var.stream_capacities
+  retention_hours   = var.stream_retention_hours
+  producers         = var.stream_producers
+  bucket_id         = module.lake.bucket_ids.landing
+  bucket_key_arn    = module.lake.key_arns.landing
+  firehose_role_arn = module.access.role_arns.firehose
 }
 
 module "catalog" {

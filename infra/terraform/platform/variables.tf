@@ -19,14 +19,38 @@ variable "prefix" {
   default     = ""
 }
 
-variable "contracts_directory" {
-  description = "The folder of the contracts. Null: ingestion/contracts of this repository."
-  type        = string
-  default     = null
-}
-
 variable "force_destroy" {
   description = "Whether a destroy deletes what is in the buckets."
   type        = bool
   default     = false
+}
+
+variable "stream_capacity" {
+  description = "Shards of each stream that stream_capacities does not name. shards null: on demand."
+  type        = object({ shards = optional(number) })
+  default     = { shards = 1 }
+}
+
+variable "stream_capacities" {
+  description = "Stream => its capacity, where it differs."
+  type        = map(object({ shards = optional(number) }))
+  default     = {}
+}
+
+variable "stream_retention_hours" {
+  description = "For how many hours streams keep their records."
+  type        = number
+  default     = 24
+}
+
+variable "stream_producers" {
+  description = "Stream => ARNs of principals of other accounts that may put records into it."
+  type        = map(list(string))
+  default     = {}
+}
+
+variable "trusted" {
+  description = "Actor => ARNs of the principals that may take its role. Without an entry: whoever in the account has a policy that says so."
+  type        = map(list(string))
+  default     = {}
 }

@@ -6,4 +6,10 @@ module "platform" {
   region        = var.region
   prefix        = var.prefix
   force_destroy = true
+
+  # One shard a stream: $11 a month. An idle stream on demand costs $29.
+  stream_capacity  = { shards = 1 }
+  stream_producers = var.stream_producers
+
+  trusted = var.trusted
 }

@@ -5,4 +5,11 @@ module "platform" {
   account_id  = var.account_id
   region      = var.region
   prefix      = var.prefix
+
+  # On demand, and a week to mend a landing in.
+  stream_capacity        = { shards = null }
+  stream_retention_hours = 168
+  stream_producers       = var.stream_producers
+
+  trusted = var.trusted
 }

@@ -14,3 +14,15 @@ variable "prefix" {
   type        = string
   default     = ""
 }
+
+variable "stream_producers" {
+  description = "Stream => ARNs of principals of other accounts that may put records into it."
+  type        = map(list(string))
+  default     = {}
+}
+
+variable "trusted" {
+  description = "Actor (producer, landing, dbt, serving, reader) => ARNs of the principals that may take its role. Without an entry: whoever in the account has a policy that says so."
+  type        = map(list(string))
+  default     = {}
+}

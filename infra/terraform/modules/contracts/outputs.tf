@@ -17,3 +17,8 @@ output "objects" {
     error_message = "A contract's location begins with quarantine/, where the landing bucket holds Iceberg tables. Move it."
   }
 }
+
+output "arrivals" {
+  description = "The folders of the landing bucket in which objects come in, each with its slash."
+  value       = toset([for prefix in values(local.prefixes) : "${split("/", prefix)[0]}/"])
+}

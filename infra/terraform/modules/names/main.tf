@@ -23,6 +23,12 @@ locals {
   # plan.
   key_aliases = { for key in ["stream", "landing", "lake"] : key => "alias/${local.prefix}-${key}" }
 
+  # Begins the name of the log group of each Firehose delivery stream.
+  delivery_log_prefix = "/aws/kinesisfirehose/${local.prefix}-"
+
+  # Where in the results bucket an actor's queries leave their results.
+  results_prefixes = { for actor in ["dbt", "people"] : actor => "${actor}/" }
+
   queues = {
     arrivals              = "${local.prefix}-arrivals"
     arrivals_dead_letters = "${local.prefix}-arrivals-dead-letters"

@@ -68,6 +68,39 @@ output "delivery_streams_arn_pattern" {
   value       = "arn:${local.partition}:firehose:${local.regional}:deliverystream/${local.prefix}-*"
 }
 
+output "delivery_log_prefix" {
+  description = "Begins the name of the log group of each Firehose delivery stream."
+  value       = local.delivery_log_prefix
+}
+
+output "delivery_logs_arn_pattern" {
+  description = "ARN of every log stream of Firehose's delivery streams."
+  value       = "arn:${local.partition}:logs:${local.regional}:log-group:${local.delivery_log_prefix}*:log-stream:*"
+}
+
+output "results_prefixes" {
+  description = "Where in the results bucket an actor's queries leave their results, by actor."
+  value       = local.results_prefixes
+}
+
+output "glue_catalog_arn" {
+  description = "ARN of the Glue Data Catalog."
+  value       = "arn:${local.partition}:glue:${local.regional}:catalog"
+}
+
+output "database_arns" {
+  description = "Glue database ARNs by what they hold. `default` is Glue's own: Athena looks at it before any query."
+  value = {
+    for key, name in merge(local.databases, { default = "default" }) :
+    key => "arn:${local.partition}:glue:${local.regional}:database/${name}"
+  }
+}
+
+output "table_arn_patterns" {
+  description = "ARN of every table of a Glue database, by what the database holds."
+  value       = { for key, name in local.databases : key => "arn:${local.partition}:glue:${local.regional}:table/${name}/*" }
+}
+
 output "queues" {
   description = "Queue names."
   value       = local.queues

@@ -1,0 +1,157 @@
+# What brings records in and lands them: producers, Firehose, the landing.
+
+data "aws_iam_policy_document" "producer" {
+  statement {
+    sid = "Streams"
+    actions = [
+      "kinesis:DescribeStreamSummary",
+      "kinesis:ListShards",
+      "kinesis:PutRecord",
+      "kinesis:PutRecords",
+    ]
+    resources = [var.names.streams_arn_pattern]
+  }
+
+  statement {
+    sid       = "Deliveries"
+    actions   = ["firehose:DescribeDeliveryStream", "firehose:PutRecord", "firehose:PutRecordBatch"]
+    resources = [var.names.delivery_streams_arn_pattern]
+  }
+
+  statement {
+    sid       = "Objects"
+    actions   = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:PutObject"]
+    resources = ["${local.landing_bucket}/*"]
+  }
+
+  statement {
+    sid       = "NotThePlatformsOwn"
+    effect    = "Deny"
+    actions   = ["s3:PutObject"]
+    resources = ["${local.landing_bucket}/errors/*", "${local.landing_bucket}/quarantine/*"]
+  }
+
+  # Decrypt: an upload in parts is put together by S3, in the caller's name. There is no s3:GetObject.
+  statement {
+    sid       = "Keys"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [var.names.key_arn_pattern]
+
+    condition {
+      test     = "ForAnyValue:StringEquals"
+      variable = "kms:ResourceAliases"
+      values   = [var.names.key_aliases.landing, var.names.key_aliases.stream]
+    }
+  }
+}
+
+# https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html
+data "aws_iam_policy_document" "firehose" {
+  statement {
+    sid       = "Bucket"
+    actions   = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
+    resources = [local.landing_bucket]
+  }
+
+  statement {
+    sid       = "Objects"
+    actions   = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
+    resources = ["${local.landing_bucket}/*"]
+  }
+
+  statement {
+    sid       = "NotTheTables"
+    effect    = "Deny"
+    actions   = ["s3:GetObject", "s3:PutObject"]
+    resources = ["${local.landing_bucket}/quarantine/*"]
+  }
+
+  statement {
+    sid = "Streams"
+    actions = [
+      "kinesis:DescribeStream",
+      "kinesis:GetRecords",
+      "kinesis:GetShardIterator",
+      "kinesis:ListShards",
+    ]
+    resources = [var.names.streams_arn_pattern]
+  }
+
+  statement {
+    sid       = "Keys"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [var.names.key_arn_pattern]
+
+    condition {
+      test     = "ForAnyValue:StringEquals"
+      variable = "kms:ResourceAliases"
+      values   = [var.names.key_aliases.landing, var.names.key_aliases.stream]
+    }
+  }
+
+  statement {
+    sid       = "Log"
+    actions   = ["logs:PutLogEvents"]
+    resources = [var.names.delivery_logs_arn_pattern]
+  }
+}
+
+data "aws_iam_policy_document" "landing" {
+  statement {
+    sid = "Streams"
+    actions = [
+      "kinesis:DescribeStreamSummary",
+      "kinesis:GetRecords",
+      "kinesis:GetShardIterator",
+      "kinesis:ListShards",
+    ]
+    resources = [var.names.streams_arn_pattern]
+  }
+
+  statement {
+    sid       = "Buckets"
+    actions   = ["s3:GetBucketLocation", "s3:ListBucket"]
+    resources = [local.landing_bucket, local.lake_bucket]
+  }
+
+  statement {
+    sid       = "Objects"
+    actions   = ["s3:GetObject"]
+    resources = ["${local.landing_bucket}/*"]
+  }
+
+  statement {
+    sid = "Tables"
+    actions = [
+      "s3:AbortMultipartUpload",
+      "s3:DeleteObject",
+      "s3:GetObject",
+      "s3:ListMultipartUploadParts",
+      "s3:PutObject",
+    ]
+    resources = ["${local.lake_bucket}/landing/*", "${local.landing_bucket}/quarantine/*"]
+  }
+
+  statement {
+    sid       = "Catalog"
+    actions   = ["glue:CreateTable", "glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:UpdateTable"]
+    resources = concat([var.names.glue_catalog_arn], local.landed_databases, local.landed_tables)
+  }
+
+  statement {
+    sid       = "Keys"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [var.names.key_arn_pattern]
+
+    condition {
+      test     = "ForAnyValue:StringEquals"
+      variable = "kms:ResourceAliases"
+      values   = [var.names.key_aliases.stream, var.names.key_aliases.landing, var.names.key_aliases.lake]
+    }
+  }
+}
+
+locals {
+  landed_databases = [for held in ["landing", "quarantine"] : var.names.database_arns[held]]
+  landed_tables    = [for held in ["landing", "quarantine"] : var.names.table_arn_patterns[held]]
+}

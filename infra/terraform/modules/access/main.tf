@@ -1,0 +1,64 @@
+# A role for each actor, and what it may do. Policies are written with names alone, so that they are whole at plan and
+# wait for nothing; they name patterns, not contracts, so that they are as short with 100 contracts as with one.
+
+locals {
+  policies = {
+    firehose = data.aws_iam_policy_document.firehose.json
+    producer = data.aws_iam_policy_document.producer.json
+    landing  = data.aws_iam_policy_document.landing.json
+    dbt      = data.aws_iam_policy_document.dbt.json
+    serving  = data.aws_iam_policy_document.serving.json
+    reader   = data.aws_iam_policy_document.reader.json
+  }
+
+  # Actors that are an AWS service, and what the service tells when it takes the role: without a condition on it somebody
+  # of another account could have the service take it. The others' roles are taken by people, and by what runs Dagster.
+  # Firehose tells the account as an external ID: https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html
+  services = { firehose = { principal = "firehose.amazonaws.com", tells = "sts:ExternalId" } }
+
+  account = "arn:${var.names.partition}:iam::${var.names.account_id}:root"
+
+  # The bucket itself, for actions on it, and what is below a prefix.
+  landing_bucket = var.names.bucket_arns.landing
+  lake_bucket    = var.names.bucket_arns.lake
+  results_bucket = var.names.bucket_arns.results
+}
+
+data "aws_iam_policy_document" "trust" {
+  for_each = local.policies
+
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = contains(keys(local.services), each.key) ? "Service" : "AWS"
+      identifiers = try([local.services[each.key].principal], lookup(var.trusted, each.key, [local.account]))
+    }
+
+    dynamic "condition" {
+      for_each = contains(keys(local.services), each.key) ? [local.services[each.key].tells] : []
+
+      content {
+        test     = "StringEquals"
+        variable = condition.value
+        values   = [var.names.account_id]
+      }
+    }
+  }
+}
+
+resource "aws_iam_role" "this" {
+  for_each = local.policies
+
+  name               = var.names.roles[each.key]
+  description        = "Watershed: ${each.key}"
+  assume_role_policy = data.aws_iam_policy_document.trust[each.key].json
+}
+
+resource "aws_iam_role_policy" "this" {
+  for_each = local.policies
+
+  name   = each.key
+  role   = aws_iam_role.this[each.key].id
+  policy = each.value
+}

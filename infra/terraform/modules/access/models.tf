@@ -1,0 +1,201 @@
+# What builds models and what reads them through Athena. Athena works in the caller's name: whoever asks needs the tables,
+# their files and the place of the results.
+# https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
+
+locals {
+  queries = [
+    "athena:BatchGetQueryExecution",
+    "athena:GetQueryExecution",
+    "athena:GetQueryResults",
+    "athena:GetWorkGroup",
+    "athena:StartQueryExecution",
+    "athena:StopQueryExecution",
+  ]
+
+  catalog_reads = [
+    "glue:BatchGetPartition",
+    "glue:GetDatabase",
+    "glue:GetDatabases",
+    "glue:GetPartition",
+    "glue:GetPartitions",
+    "glue:GetTable",
+    "glue:GetTables",
+    "glue:GetTableVersions",
+  ]
+
+  writes = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
+}
+
+data "aws_iam_policy_document" "dbt" {
+  statement {
+    sid       = "Queries"
+    actions   = local.queries
+    resources = [var.names.workgroup_arns.dbt]
+  }
+
+  statement {
+    sid     = "ReadCatalog"
+    actions = local.catalog_reads
+    resources = concat(
+      [var.names.glue_catalog_arn, var.names.database_arns.default],
+      [for held in ["landing", "lake"] : var.names.database_arns[held]],
+      [for held in ["landing", "lake"] : var.names.table_arn_patterns[held]],
+    )
+  }
+
+  # glue:CreateDatabase: dbt makes sure that its schema exists before it builds.
+  statement {
+    sid = "WriteCatalog"
+    actions = [
+      "glue:BatchCreatePartition",
+      "glue:BatchDeletePartition",
+      "glue:BatchDeleteTable",
+      "glue:CreateDatabase",
+      "glue:CreateTable",
+      "glue:DeleteTable",
+      "glue:DeleteTableVersion",
+      "glue:UpdateTable",
+    ]
+    resources = [var.names.glue_catalog_arn, var.names.database_arns.lake, var.names.table_arn_patterns.lake]
+  }
+
+  statement {
+    sid       = "Buckets"
+    actions   = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
+    resources = [local.lake_bucket, local.results_bucket]
+  }
+
+  statement {
+    sid       = "Landed"
+    actions   = ["s3:GetObject"]
+    resources = ["${local.lake_bucket}/landing/*"]
+  }
+
+  statement {
+    sid       = "Models"
+    actions   = local.writes
+    resources = ["${local.lake_bucket}/lake/*", "${local.results_bucket}/${var.names.results_prefixes.dbt}*"]
+  }
+
+  statement {
+    sid       = "Key"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [var.names.key_arn_pattern]
+
+    condition {
+      test     = "ForAnyValue:StringEquals"
+      variable = "kms:ResourceAliases"
+      values   = [var.names.key_aliases.lake]
+    }
+  }
+}
+
+# Rows leave the lake by UNLOAD, in dbt's workgroup (orchestration/platform.py).
+data "aws_iam_policy_document" "serving" {
+  statement {
+    sid       = "Queries"
+    actions   = local.queries
+    resources = [var.names.workgroup_arns.dbt]
+  }
+
+  statement {
+    sid     = "ReadCatalog"
+    actions = local.catalog_reads
+    resources = [
+      var.names.glue_catalog_arn,
+      var.names.database_arns.default,
+      var.names.database_arns.lake,
+      var.names.table_arn_patterns.lake,
+    ]
+  }
+
+  statement {
+    sid       = "Buckets"
+    actions   = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
+    resources = [local.lake_bucket, local.results_bucket]
+  }
+
+  statement {
+    sid       = "Models"
+    actions   = ["s3:GetObject"]
+    resources = ["${local.lake_bucket}/lake/*"]
+  }
+
+  statement {
+    sid     = "Unloaded"
+    actions = local.writes
+    resources = [
+      "${local.results_bucket}/unload/*",
+      "${local.results_bucket}/${var.names.results_prefixes.dbt}*",
+    ]
+  }
+
+  statement {
+    sid       = "Key"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [var.names.key_arn_pattern]
+
+    condition {
+      test     = "ForAnyValue:StringEquals"
+      variable = "kms:ResourceAliases"
+      values   = [var.names.key_aliases.lake]
+    }
+  }
+}
+
+# People who read: what models publish, not what came in.
+data "aws_iam_policy_document" "reader" {
+  statement {
+    sid       = "Queries"
+    actions   = concat(local.queries, ["athena:ListQueryExecutions"])
+    resources = [var.names.workgroup_arns.people]
+  }
+
+  # For the console to be of use. AWS has no resource type for it.
+  statement {
+    sid       = "FindWorkgroups"
+    actions   = ["athena:ListWorkGroups"]
+    resources = ["*"]
+  }
+
+  statement {
+    sid     = "ReadCatalog"
+    actions = local.catalog_reads
+    resources = [
+      var.names.glue_catalog_arn,
+      var.names.database_arns.default,
+      var.names.database_arns.lake,
+      var.names.table_arn_patterns.lake,
+    ]
+  }
+
+  statement {
+    sid       = "Buckets"
+    actions   = ["s3:GetBucketLocation", "s3:ListBucket"]
+    resources = [local.lake_bucket, local.results_bucket]
+  }
+
+  statement {
+    sid       = "Models"
+    actions   = ["s3:GetObject"]
+    resources = ["${local.lake_bucket}/lake/*"]
+  }
+
+  statement {
+    sid       = "Results"
+    actions   = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
+    resources = ["${local.results_bucket}/${var.names.results_prefixes.people}*"]
+  }
+
+  statement {
+    sid       = "Key"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [var.names.key_arn_pattern]
+
+    condition {
+      test     = "ForAnyValue:StringEquals"
+      variable = "kms:ResourceAliases"
+      values   = [var.names.key_aliases.lake]
+    }
+  }
+}

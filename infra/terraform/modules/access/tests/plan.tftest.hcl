@@ -1,0 +1,55 @@
+provider "aws" {
+  region                      = "us-east-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+
+# Names are not what is tested here: those of the module that gives them.
+run "names" {
+  command = plan
+
+  module {
+    source = "../names"
+  }
+
+  variables {
+    environment = "dev"
+    account_id  = "123456789012"
+    region      = "us-east-1"
+  }
+}
+
+run "roles_are_taken_by_those_who_are_trusted" {
+  command = plan
+
+  variables {
+    names   = run.names
+    trusted = { landing = ["arn:aws:iam::123456789012:role/dagster"] }
+  }
+
+  assert {
+    condition = {
+      for actor in ["firehose", "landing", "reader"] :
+      actor => jsonencode([jsondecode(aws_iam_role.this[actor].assume_role_policy).Statement[0].Principal, try(jsondecode(aws_iam_role.this[actor].assume_role_policy).Statement[0].Condition, null)])
+      } == {
+      firehose = jsonencode([{ Service = "firehose.amazonaws.com" }, { StringEquals = { "sts:ExternalId" = "123456789012" } }])
+      landing  = jsonencode([{ AWS = "arn:aws:iam::123456789012:role/dagster" }, null])
+      reader   = jsonencode([{ AWS = "arn:aws:iam::123456789012:root" }, null])
+    }
+    error_message = jsonencode([for role in aws_iam_role.this : role.assume_role_policy])
+  }
+}
+
+run "an_actor_that_does_not_exist_is_refused" {
+  command = plan
+
+  variables {
+    names   = run.names
+    trusted = { lander = [] }
+  }
+
+  expect_failures = [var.trusted]
+}

@@ -1,0 +1,30 @@
+variable "names" {
+  description = "Output of the names module."
+  type = object({
+    account_id                   = string
+    partition                    = string
+    bucket_arns                  = map(string)
+    database_arns                = map(string)
+    delivery_logs_arn_pattern    = string
+    delivery_streams_arn_pattern = string
+    glue_catalog_arn             = string
+    key_aliases                  = map(string)
+    key_arn_pattern              = string
+    results_prefixes             = map(string)
+    roles                        = map(string)
+    streams_arn_pattern          = string
+    table_arn_patterns           = map(string)
+    workgroup_arns               = map(string)
+  })
+}
+
+variable "trusted" {
+  description = "Actor (producer, landing, dbt, serving, reader) => ARNs of the principals that may take its role. Without an entry: whoever in the account has a policy that says so."
+  type        = map(list(string))
+  default     = {}
+
+  validation {
+    condition     = length(setsubtract(keys(var.trusted), ["producer", "landing", "dbt", "serving", "reader"])) == 0
+    error_message = "trusted names ${join(", ", keys(var.trusted))}; the actors are producer, landing, dbt, serving, reader."
+  }
+}
