@@ -254,3 +254,17 @@ def test_samples_of_several_formats_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("a\n1\n")
     with pytest.raises(SampleError, match="several formats"):
         draft_contract([tmp_path / "a.csv", lines(tmp_path / "b.jsonl", [{"a": 1}])], Head("sample"))
+
+
+def test_several_samples_are_drafted_as_one(tmp_path: Path) -> None:
+    paths = [lines(tmp_path / f"{name}.jsonl", [{"id": name, "n": n}]) for n, name in enumerate("ab")]
+    drafted = draft_contract([*paths, lines(tmp_path / "c.jsonl", [{"id": "c"}])], Head("sample"))
+    assert drafted.rows == 3
+    assert "# seen: 0 to 1; missing in 1 of 3" in drafted.text
+
+
+def test_samples_under_different_headers_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "b.csv").write_text("a,c\n1,2\n")
+    with pytest.raises(SampleError, match=r"b.csv has another header or delimiter than a.csv"):
+        draft_contract([tmp_path / "a.csv", tmp_path / "b.csv"], Head("sample"))
