@@ -435,9 +435,8 @@ def put(
     settings_, found = _local(), find_contract(CONTRACTS_DIR, contract)
     for path in files:
         done = put_file(settings_, found, path)
-        console.print(
-            f"put {path.name}: {'' if done.records is None else f'{done.records:,} records '}into {done.target}"
-        )
+        what = "the file" if done.records is None else f"{done.records:,} records"
+        console.print(f"put {path.name}: {what} into {done.target}", highlight=False, soft_wrap=True)
 
 
 @app.command()
