@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.settings import PROJECT_ROOT
+from orchestration.settings import PROJECT_ROOT, Settings
 
 TERRAFORM_DIR = PROJECT_ROOT / "infra" / "terraform"
 MIRROR_VARIABLE = "WATERSHED_TERRAFORM_MIRROR"
@@ -34,6 +34,7 @@ terraform {
 }
 
 provider "aws" {
+  allowed_account_ids         = null
   access_key                  = "none"
   secret_key                  = "none"
   skip_credentials_validation = true
@@ -130,13 +131,18 @@ def plan(terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Plan
         folder = installed(environment)
         shutil.rmtree(copy / "ingestion", ignore_errors=True)
         shutil.copytree(contracts, copy / "ingestion" / "contracts")
-        account = f"-var=account_id={ACCOUNT_ID}"
-        terraform.run(folder, "plan", "-input=false", "-refresh=false", "-lock=false", "-out=plan.bin", account)
+        options = ("-no-color", "-input=false", "-refresh=false", "-lock=false", f"-var=account_id={ACCOUNT_ID}")
+        terraform.run(folder, "plan", *options, "-out=plan.bin")
         document = json.loads(terraform.run(folder, "show", "-json", "plan.bin"))
         outputs = {name: output.get("value") for name, output in document["planned_values"]["outputs"].items()}
         return Plan(dict(_resources(document["planned_values"]["root_module"])), outputs)
 
     return planned
+
+
+def settings_of(plan: Plan) -> Settings:
+    """The settings as a deployed process would read them from Terraform's output."""
+    return Settings(**plan.outputs["settings"])
 
 
 def _resources(module: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:

@@ -1,0 +1,265 @@
+"""What holds over the whole plan of an environment: policies, names, encryption, lifecycle."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from orchestration.platform import layout
+from tests.terraform.conftest import ACCOUNT_ID, Plan, settings_of
+
+pytestmark = pytest.mark.terraform
+
+# Attributes that hold a policy, by resource type. A role has two: who may take it, and what it may do.
+POLICIES = {
+    "aws_iam_role": "assume_role_policy",
+    "aws_iam_role_policy": "policy",
+    "aws_kinesis_resource_policy": "policy",
+    "aws_kms_key": "policy",
+    "aws_s3_bucket_policy": "policy",
+    "aws_sqs_queue_policy": "policy",
+    "aws_sns_topic_policy": "policy",
+}
+# Of a role's inline policies together, of a trust policy by default, of a bucket's, a key's, a queue's.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+LONGEST = {
+    "aws_iam_role": 2_048,
+    "aws_iam_role_policy": 10_240,
+    "aws_kinesis_resource_policy": 20_480,
+    "aws_kms_key": 32_768,
+    "aws_s3_bucket_policy": 20_480,
+    "aws_sqs_queue_policy": 8_192,
+    "aws_sns_topic_policy": 30_720,
+}
+# Which names AWS takes, by resource type and attribute.
+NAMES = {
+    ("aws_iam_role", "name"): r"[\w+=,.@-]{1,64}",
+    ("aws_s3_bucket", "bucket"): r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+    ("aws_kinesis_stream", "name"): r"[a-zA-Z0-9_.-]{1,128}",
+    ("aws_kinesis_firehose_delivery_stream", "name"): r"[a-zA-Z0-9_.-]{1,64}",
+    ("aws_sqs_queue", "name"): r"[a-zA-Z0-9_-]{1,80}",
+    ("aws_kms_alias", "name"): r"alias/[a-zA-Z0-9/_-]{1,250}",
+    ("aws_glue_catalog_database", "name"): r"[a-z0-9_]{1,255}",
+    ("aws_cloudwatch_log_group", "name"): r"[\w/.#-]{1,512}",
+    ("aws_opensearch_domain", "domain_name"): r"[a-z][a-z0-9-]{2,27}",
+}
+# Actions for which AWS has no resource type. Key policies are apart: `*` is the key itself there.
+# https://docs.aws.amazon.com/service-authorization/latest/reference/
+WITHOUT_RESOURCE_TYPE = {"athena:ListWorkGroups"}
+
+
+def policies(plan: Plan) -> Iterator[tuple[str, str, str]]:
+    """Address, resource type and JSON of each policy."""
+    for kind, attribute in POLICIES.items():
+        for address, values in plan.of(kind).items():
+            yield address, kind, values[attribute]
+
+
+def statements(plan: Plan) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Address, resource type and each statement that allows something."""
+    for address, kind, policy in policies(plan):
+        for statement in json.loads(policy)["Statement"]:
+            if statement["Effect"] == "Allow":
+                yield address, kind, statement
+
+
+def several(value: str | list[str]) -> list[str]:
+    """The elements of what a policy writes as one string if there is but one."""
+    return [value] if isinstance(value, str) else value
+
+
+@pytest.fixture(params=["dev", "production"])
+def environment(request: pytest.FixtureRequest) -> Plan:
+    """The plan of each environment."""
+    return request.getfixturevalue(request.param)
+
+
+def test_each_policy_is_known_at_plan(environment: Plan) -> None:
+    """What is known after apply only is missing from a plan's values, and with it from every test here."""
+    unknown = [
+        address
+        for kind, attribute in POLICIES.items()
+        for address, values in environment.of(kind).items()
+        if not values.get(attribute)
+    ]
+    assert not unknown
+
+
+def test_no_action_is_a_pattern(environment: Plan) -> None:
+    assert not [
+        (address, action)
+        for address, _, statement in statements(environment)
+        for action in several(statement["Action"])
+        if "*" in action
+    ]
+
+
+def test_every_resource_is_meant_only_where_aws_has_no_resource_type(environment: Plan) -> None:
+    assert not [
+        (address, statement)
+        for address, kind, statement in statements(environment)
+        if kind not in ("aws_iam_role", "aws_kms_key") and "*" in several(statement["Resource"])
+        if not set(several(statement["Action"])) <= WITHOUT_RESOURCE_TYPE
+    ]
+
+
+def test_a_role_uses_keys_by_their_alias_only(environment: Plan) -> None:
+    """The pattern of all keys of the account is in no statement without a condition on the alias."""
+    aliases = {alias["name"] for alias in environment.of("aws_kms_alias").values()}
+    using = [
+        statement.get("Condition", {}).get("ForAnyValue:StringEquals", {}).get("kms:ResourceAliases", [])
+        for _, kind, statement in statements(environment)
+        if kind == "aws_iam_role_policy" and any(action.startswith("kms:") for action in several(statement["Action"]))
+    ]
+    assert using
+    assert all(named and set(several(named)) <= aliases for named in using)
+
+
+def test_nobody_is_trusted_without_a_condition_but_principals_of_the_account(environment: Plan) -> None:
+    """A service that acts for anybody must tell for whom; `*` is nobody's principal."""
+    for address, _, statement in statements(environment):
+        principal = statement.get("Principal", {})
+        assert principal != "*", address
+        assert "*" not in several(principal.get("AWS", [])), address
+        assert "Service" not in principal or "Condition" in statement, address
+
+
+def test_policies_are_no_longer_than_aws_takes(environment: Plan) -> None:
+    too_long = {a: len(policy) for a, kind, policy in policies(environment) if len(policy) > LONGEST[kind]}
+    assert not too_long
+
+
+def test_names_are_such_as_aws_takes(environment: Plan) -> None:
+    wrong = [
+        (address, values[attribute])
+        for (kind, attribute), pattern in NAMES.items()
+        for address, values in environment.of(kind).items()
+        if not re.fullmatch(pattern, values[attribute])
+    ]
+    assert not wrong
+
+
+def test_each_bucket_is_private_and_takes_tls_only(environment: Plan) -> None:
+    buckets = {values["bucket"] for values in environment.of("aws_s3_bucket").values()}
+    assert len(buckets) == 4
+    closed = ["block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets"]
+    blocks = environment.of("aws_s3_bucket_public_access_block").values()
+    assert len(blocks) == len(buckets)
+    assert all(block[way] for block in blocks for way in closed)
+    refused = {
+        resource
+        for values in environment.of("aws_s3_bucket_policy").values()
+        for statement in json.loads(values["policy"])["Statement"]
+        if statement["Effect"] == "Deny" and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        for resource in statement["Resource"]
+    }
+    assert refused == {f"arn:aws:s3:::{bucket}{below}" for bucket in buckets for below in ("", "/*")}
+
+
+def test_no_lifecycle_rule_expires_objects_where_tables_are(environment: Plan) -> None:
+    """A table whose files are deleted under it is broken. What is no current version, and uploads, may go anywhere."""
+    config = settings_of(environment)
+    where = layout(config)
+    tables = [where.landing_location, where.quarantine_location, f"s3://{config.lake_bucket}/lake"]
+    rules = [
+        (f"s3://{bucket}/{(rule['filter'] or [{}])[0].get('prefix') or ''}", rule)
+        for zone, bucket in zones(environment).items()
+        for rule in environment.values[f"module.platform.module.lake.{LIFECYCLE}[{json.dumps(zone)}]"]["rule"]
+        if rule["status"] == "Enabled"
+    ]
+    expiring = [place for place, rule in rules if touches_what_is_current(rule)]
+    assert f"s3://{config.landing_bucket}/firehose/weather/" in expiring
+    overlaps = [(place, table) for place in expiring for table in tables if overlap(place, f"{table}/")]
+    assert not overlaps
+
+
+LIFECYCLE = "aws_s3_bucket_lifecycle_configuration.this"
+
+
+def zones(plan: Plan) -> dict[str, str]:
+    """Bucket names by zone."""
+    return {address.split('"')[1]: values["bucket"] for address, values in plan.of("aws_s3_bucket").items()}
+
+
+def touches_what_is_current(rule: Mapping[str, Any]) -> bool:
+    """Whether a lifecycle rule deletes or moves objects that can be read."""
+    return bool(rule.get("expiration") or rule.get("transition"))
+
+
+def overlap(place: str, table: str) -> bool:
+    """Whether an object could be under both prefixes. A lifecycle prefix need not end with a slash."""
+    return place.startswith(table) or table.startswith(place)
+
+
+def test_what_came_in_is_read_by_no_person_and_not_by_athena(environment: Plan) -> None:
+    """Neither by a role's own policy, nor by the key's."""
+    landing_bucket = f"arn:aws:s3:::{zones(environment)['landing']}"
+    readers = {
+        address.split('"')[1]
+        for address, kind, statement in statements(environment)
+        if kind == "aws_iam_role_policy" and "s3:GetObject" in several(statement["Action"])
+        if any(resource.startswith(landing_bucket) for resource in several(statement["Resource"]))
+    }
+    assert readers == {"firehose", "landing"}
+    key = environment.values["module.platform.module.lake.module.landing_key.aws_kms_key.this"]["policy"]
+    (use,) = [
+        statement
+        for statement in json.loads(key)["Statement"]
+        if statement["Effect"] == "Allow" and "kms:Decrypt" in statement["Action"]
+    ]
+    roles = {arn.rpartition("-")[2] for arn in use["Condition"]["ArnEquals"]["aws:PrincipalArn"]}
+    assert roles == {"firehose", "producer", "landing"}
+
+
+# Key by alias, queue by name: who, for what, under which condition. `account` is whoever in the account is allowed by a
+# policy of their own.
+THROUGH = {
+    "stream": ["firehose.us-east-1.amazonaws.com", "kinesis.us-east-1.amazonaws.com"],
+    "landing": ["s3.us-east-1.amazonaws.com"],
+    "lake": ["s3.us-east-1.amazonaws.com"],
+}
+
+
+@pytest.mark.parametrize("key", THROUGH)
+def test_a_key_names_the_services_that_use_it(dev: Plan, key: str) -> None:
+    policy = next(
+        values["policy"]
+        for address, values in dev.of("aws_kms_key").items()
+        if dev.values[address.replace("aws_kms_key", "aws_kms_alias")]["name"] == f"alias/watershed-dev-{key}"
+    )
+    using = [s for s in json.loads(policy)["Statement"] if "kms:GenerateDataKey" in several(s["Action"])]
+    assert [sorted(several(s["Condition"]["StringEquals"]["kms:ViaService"])) for s in using] == [THROUGH[key]]
+    grants = [s["Condition"] for s in json.loads(policy)["Statement"] if "kms:CreateGrant" in several(s["Action"])]
+    assert grants == [{"Bool": {"kms:GrantIsForAWSResource": "true"}}]
+
+
+def test_s3_alone_may_send_to_the_queue_of_arrivals(dev: Plan) -> None:
+    sent = {
+        (statement["Resource"], json.dumps(statement["Principal"]), json.dumps(statement["Condition"], sort_keys=True))
+        for _, kind, statement in statements(dev)
+        if kind == "aws_sqs_queue_policy"
+    }
+    assert sent == {
+        (
+            f"arn:aws:sqs:us-east-1:{ACCOUNT_ID}:watershed-dev-arrivals",
+            '{"Service": "s3.amazonaws.com"}',
+            json.dumps(
+                {
+                    "ArnEquals": {"aws:SourceArn": "arn:aws:s3:::watershed-dev-landing"},
+                    "StringEquals": {"aws:SourceAccount": ACCOUNT_ID},
+                }
+            ),
+        )
+    }
+
+
+def test_the_logs_bucket_takes_access_logs_of_the_other_three(dev: Plan) -> None:
+    policy = dev.values['module.platform.module.lake.aws_s3_bucket_policy.this["logs"]']["policy"]
+    (allowed,) = [s for s in json.loads(policy)["Statement"] if s["Effect"] == "Allow"]
+    assert allowed["Principal"] == {"Service": "logging.s3.amazonaws.com"}
+    others = {f"arn:aws:s3:::watershed-dev-{zone}" for zone in ("landing", "lake", "results")}
+    assert set(allowed["Condition"]["ArnEquals"]["aws:SourceArn"]) == others
