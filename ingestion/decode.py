@@ -34,7 +34,9 @@ from ingestion.errors import ReconciliationError
 from ingestion.records import Batch, Csv, Encoding, Json, Records, Unreadable
 from ingestion.schemas import UNEXPECTED, arrow_schema, landing_fields, quarantine_fields
 
-_TIMESTAMP = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}(:?\d{2})?)?"
+# Offsets go up to 18 hours, as in Java: DuckDB would take +99:99.
+_OFFSET = r"[+-]((0\d|1[0-7])(:?[0-5]\d)?|18(:?00)?)"
+_TIMESTAMP = rf"\d{{4}}-\d{{2}}-\d{{2}}[T ]\d{{2}}:\d{{2}}(:\d{{2}}(\.\d{{1,9}})?)?(Z|{_OFFSET})?"
 _DATE = r"\d{4}-\d{2}-\d{2}"
 # With a fraction, a number has been read as binary floating point: beyond 15 digits it need not be what was written.
 _EXACT_DIGITS = 15

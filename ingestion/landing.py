@@ -57,7 +57,8 @@ class Reader(Protocol):
 class Landed:
     """What a run landed. Counts are of records; `seconds` is wall-clock time, `nbytes` memory of the raw records.
 
-    `lag_seconds` is the longest that a record waited, from its arrival at the source to its commit.
+    `lag_seconds` is the longest that a record waited, from its arrival at the source to its commit. `losses` are
+    sentences on what of the source cannot land: `readers.kinesis.losses`, `readers.objects.losses`.
     """
 
     contract: str
@@ -72,6 +73,7 @@ class Landed:
     newest_arrival: datetime | None = None
     lag_seconds: float = 0.0
     reasons: dict[str, int] = field(default_factory=dict)
+    losses: tuple[str, ...] = ()
 
     @property
     def nothing(self) -> bool:

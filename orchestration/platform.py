@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import boto3
@@ -17,6 +19,7 @@ from pyiceberg.catalog import Catalog
 
 from ingestion.contract import Contract, KinesisSource
 from ingestion.landing import Landed, Reader, has_news, land
+from ingestion.readers import kinesis, objects
 from ingestion.readers.kinesis import KinesisReader
 from ingestion.readers.objects import ObjectReader
 from ingestion.tables import Layout, Tables, glue_catalog, open_tables
@@ -45,23 +48,33 @@ def layout(config: Settings) -> Layout:
     )
 
 
-def reader(config: Settings, contract: Contract, max_bytes: int) -> Reader:
-    """What reads a contract's source, in batches of about so many bytes."""
+def reader(config: Settings, contract: Contract, max_bytes: int, *, whole: bool = False) -> Reader:
+    """What reads a contract's source, in batches of about so many bytes. `whole` lists all of a Firehose prefix."""
     if isinstance(contract.source, KinesisSource):
-        kinesis = boto3.client("kinesis", config=_RETRYING, **config.client_args())
-        return KinesisReader(kinesis, contract, config.stream_name(contract.source.stream), max_bytes=max_bytes)
+        client = boto3.client("kinesis", config=_RETRYING, **config.client_args())
+        return KinesisReader(client, contract, config.stream_name(contract.source.stream), max_bytes=max_bytes)
     s3 = boto3.client("s3", config=_RETRYING, **config.client_args())
-    return ObjectReader(s3, contract, config.landing_bucket, max_bytes=max_bytes)
+    return ObjectReader(s3, contract, config.landing_bucket, max_bytes=max_bytes, whole=whole)
+
+
+def _losses(config: Settings, contract: Contract, landed: Landed) -> list[str]:
+    """What of a contract's source cannot land any more, or not yet."""
+    if isinstance(contract.source, KinesisSource):
+        return kinesis.losses(contract, landed.position or {}, datetime.now(UTC))
+    if contract.source.delivery is None:
+        return []
+    return objects.losses(boto3.client("s3", config=_RETRYING, **config.client_args()), contract, config.landing_bucket)
 
 
 class Lander(dg.ConfigurableResource):
     """Lands contracts into the lake."""
 
-    def land(self, contract: Contract, progress: Callable[[Landed], None]) -> Landed:
-        """Land what a contract's source has after the table's position."""
+    def land(self, contract: Contract, progress: Callable[[Landed], None], *, whole: bool = False) -> Landed:
+        """Land what a contract's source has after the table's position. `whole` lists all of a Firehose prefix now."""
         config = settings()
-        batches = reader(config, contract, config.landing_batch_mib * _MIB)
-        return land(contract, batches, _tables(config, contract), progress=progress)
+        batches = reader(config, contract, config.landing_batch_mib * _MIB, whole=whole)
+        landed = land(contract, batches, _tables(config, contract), progress=progress)
+        return replace(landed, losses=tuple(_losses(config, contract, landed)))
 
     def has_news(self, contract: Contract) -> bool:
         """Whether a contract's source has anything after the table's position."""

@@ -6,16 +6,20 @@ again. `stream` is there because every stream calls its shards alike: the positi
 anew says nothing of the new one, and its `ended` shards would never be read.
 
 A batch ends on a whole Kinesis record, so the position needs no sub-sequence number; provenance has it.
+
+`read_at` is when the stream was read up to its tip last. Where that is longer ago than the stream keeps its records,
+some may have gone unread: that is logged, and kept in the position as one of its `gaps`. So that a silent stream is not
+taken for one, `read_at` is renewed while nothing comes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -46,6 +50,8 @@ _RECORDS_A_CALL = 10_000
 _SHARDS_AT_ONCE = 4
 _THROTTLES = ("ProvisionedThroughputExceededException", "LimitExceededException", "KMSThrottlingException")
 _GIVE_UP_AFTER_SECONDS = 300
+_MOST_GAPS = 10
+_GAPS_TOLD_FOR = timedelta(days=7)
 
 
 @dataclass
@@ -61,6 +67,26 @@ class _Shard:
     def ended(self) -> bool:
         """The shard is closed and has been read to its end."""
         return self.iterator is None
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """The stream as it is: what tells it from another of its name, and how long it keeps a record."""
+
+    identity: str
+    retention: timedelta
+
+
+@dataclass
+class _Reach:
+    """What of a position is not told by the shards: when the tip was reached last, and what was lost before."""
+
+    read_at: str | None
+    gaps: list[dict[str, str]]
+
+    def is_old(self, now: datetime, age: timedelta) -> bool:
+        """Whether the tip was reached longer ago than an age."""
+        return self.read_at is not None and now - datetime.fromisoformat(self.read_at) > age
 
 
 @dataclass
@@ -89,36 +115,50 @@ class _Buffer:
 class KinesisReader:
     """Reads one contract's stream. `max_bytes` bounds a batch, `stream` is the deployed name."""
 
-    def __init__(self, client: KinesisClient, contract: Contract, stream: str, *, max_bytes: int) -> None:
+    def __init__(
+        self,
+        client: KinesisClient,
+        contract: Contract,
+        stream: str,
+        *,
+        max_bytes: int,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._client = client
         self._contract = contract
         self._stream = stream
         self._max_bytes = max_bytes
+        self._clock = clock
 
     def batches(self, position: Position | None, landed: object = None) -> Generator[Batch, None, None]:
         """Batches after a position (None: from the oldest record kept), up to the tip as it is when reading starts.
 
         Raises SourceError if the stream does not exist or throttling does not end.
         """
-        started = datetime.now(UTC)
-        stream = self._identity()
-        shards = self._open(self._own(position or {}, stream))
+        started = self._clock()
+        stream = self._describe()
+        position = self._own(position or {}, stream.identity)
+        shards = self._open(position)
+        reach = _Reach(position.get("read_at"), list(position.get("gaps", ())))
+        gaps = self._gaps(shards, reach, started, stream.retention)
+        reach.gaps = [*reach.gaps, *gaps][-_MOST_GAPS:]
         ended = {shard.shard_id for shard in shards if shard.ended}
         with ThreadPoolExecutor(_SHARDS_AT_ONCE, thread_name_prefix="shard") as pool:
             buffer = _Buffer()
-            moved = False
+            moved = bool(gaps) or reach.is_old(started, stream.retention / 2)
             while active := [s for s in shards if not s.ended and not s.at_tip][:_SHARDS_AT_ONCE]:
                 for shard, records in zip(active, pool.map(lambda s: self._page(s, started), active), strict=True):
                     for record in records:
                         buffer.add(shard.shard_id, record)
                     moved = moved or bool(records)
                 if buffer.nbytes >= self._max_bytes:
-                    yield self._batch(buffer, shards, stream)
+                    yield self._batch(buffer, shards, stream.identity, reach)
                     buffer, moved, ended = _Buffer(), False, {s.shard_id for s in shards if s.ended}
             if moved or {s.shard_id for s in shards if s.ended} != ended:
-                yield self._batch(buffer, shards, stream)
+                reach.read_at = started.astimezone(UTC).isoformat(timespec="seconds")
+                yield self._batch(buffer, shards, stream.identity, reach)
 
-    def _batch(self, buffer: _Buffer, shards: Sequence[_Shard], stream: str) -> Batch:
+    def _batch(self, buffer: _Buffer, shards: Sequence[_Shard], stream: str, reach: _Reach) -> Batch:
         count = len(buffer.payload)
         columns = [
             pa.repeat(pa.scalar(self._stream), count),
@@ -128,12 +168,46 @@ class KinesisReader:
             pa.array(buffer.arrived, pa.timestamp("us")),
         ]
         provenance = pa.table(columns, schema=arrow_schema(provenance_fields(self._contract)))
-        position = {
+        position: dict[str, Any] = {
             "stream": stream,
             "shards": {s.shard_id: s.sequence_number for s in shards if s.sequence_number and not s.ended},
             "ended": sorted(s.shard_id for s in shards if s.ended),
         }
+        if reach.read_at:
+            position["read_at"] = reach.read_at
+        if reach.gaps:
+            position["gaps"] = list(reach.gaps)
         return Batch([Records(pa.array(buffer.payload, pa.binary()), provenance, Json())], position)
+
+    def _gaps(
+        self, shards: Sequence[_Shard], reach: _Reach, now: datetime, retention: timedelta
+    ) -> list[dict[str, str]]:
+        """Shards whose records may have been removed by the stream's retention before they were read."""
+        if not reach.read_at or not reach.is_old(now, retention):
+            return []
+        until = (now - retention).astimezone(UTC).isoformat(timespec="seconds")
+        gaps: list[dict[str, str]] = []
+        for shard in shards:
+            if shard.ended or not shard.sequence_number or self._keeps(shard.shard_id, shard.sequence_number):
+                continue
+            gaps.append({"shard": shard.shard_id, "from": reach.read_at, "to": until})
+            logger.error(
+                "%s: shard %s of %s was read last at %s, and the stream has removed what is older than %s: records that"
+                " arrived in between, if any, are gone. Send them again; land more often than every %s hours, or raise"
+                " the stream's retention.",
+                self._contract.name,
+                shard.shard_id,
+                self._stream,
+                reach.read_at,
+                until,
+                retention // timedelta(hours=1),
+            )
+        return gaps
+
+    def _keeps(self, shard_id: str, sequence_number: str) -> bool:
+        """Whether the shard still has the record that was read last: then it has all that came after it."""
+        oldest = self._retrying()(self._client.get_records, ShardIterator=self._iterator(shard_id, None), Limit=1)
+        return bool(oldest["Records"]) and int(oldest["Records"][0]["SequenceNumber"]) <= int(sequence_number)
 
     def _open(self, position: Position) -> list[_Shard]:
         """All shards that the stream lists, each with an iterator at the position."""
@@ -145,8 +219,7 @@ class KinesisReader:
             for shard_id in self._shard_ids()
         ]
 
-    def _identity(self) -> str:
-        """The stream's name and when it was made: what tells it from another of that name."""
+    def _describe(self) -> _Stream:
         try:
             answer = self._retrying()(self._client.describe_stream_summary, StreamName=self._stream)
         except self._client.exceptions.ResourceNotFoundException as error:
@@ -154,8 +227,9 @@ class KinesisReader:
                 f"{self._contract.name}: there is no Kinesis stream {self._stream!r}. Create it (`terraform apply`;"
                 f" locally `watershed up`), or mend the contract's stream in {self._contract.path}."
             ) from error
-        created = answer["StreamDescriptionSummary"]["StreamCreationTimestamp"]
-        return f"{self._stream} of {created.astimezone(UTC).isoformat(timespec='seconds')}"
+        summary = answer["StreamDescriptionSummary"]
+        created = summary["StreamCreationTimestamp"].astimezone(UTC).isoformat(timespec="seconds")
+        return _Stream(f"{self._stream} of {created}", timedelta(hours=summary["RetentionPeriodHours"]))
 
     def _own(self, position: Position, stream: str) -> Position:
         """The position, unless it is another stream's."""
@@ -217,6 +291,16 @@ class KinesisReader:
             before_sleep=before_sleep_log(logger, logging.WARNING),
             reraise=True,
         )
+
+
+def losses(contract: Contract, position: Position, now: datetime) -> list[str]:
+    """What of the stream went unread, of the last week: a sentence for each gap in a position."""
+    recent = [gap for gap in position.get("gaps", ()) if now - datetime.fromisoformat(gap["to"]) < _GAPS_TOLD_FOR]
+    return [
+        f"{contract.name}: what arrived in shard {gap['shard']} from {gap['from']} to {gap['to']} was removed by the"
+        " stream's retention before it was read. Send it again; land more often, or raise the stream's retention."
+        for gap in recent
+    ]
 
 
 def deaggregate(data: bytes) -> list[bytes]:

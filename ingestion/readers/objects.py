@@ -46,6 +46,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _PARQUET_ROWS = 16_384
 # How often all of a Firehose prefix is listed, for an object that came later than the contract's look-back allows.
 _WHOLE_EVERY = timedelta(days=1)
+_MOST_ERRORS = 10_000
 
 
 class Readable(Protocol):
@@ -312,6 +313,26 @@ class ObjectReader:
             wrong = f"lacks {', '.join(missing)}" if missing else "names a column twice"
             raise Misshapen(f"its header {','.join(header)} {wrong}")
         return Csv(tuple(header), self._source.delimiter, self._source.null_values)
+
+
+def losses(client: S3Client, contract: Contract, bucket: str) -> list[str]:
+    """What Firehose could not process: a sentence, if anything lies under the contract's error prefix."""
+    source = contract.source
+    assert isinstance(source, ObjectSource)
+    pages = client.get_paginator("list_objects_v2").paginate(
+        Bucket=bucket, Prefix=source.error_prefix, PaginationConfig={"MaxItems": _MOST_ERRORS}
+    )
+    errors = [entry for page in pages for entry in page.get("Contents", ())]
+    if not errors:
+        return []
+    newest = max(errors, key=lambda entry: entry["LastModified"])
+    count = f"{len(errors):,}{' or more' if len(errors) == _MOST_ERRORS else ''}"
+    return [
+        f"{contract.name}: Firehose could not process the records of {count} objects under"
+        f" s3://{bucket}/{source.error_prefix}, the newest {newest['Key']} of {newest['LastModified']:%Y-%m-%d %H:%M}"
+        " UTC. Each line tells errorCode and errorMessage, and has the record in base64 as rawData. Mend the cause, put"
+        " the records again, then remove the objects."
+    ]
 
 
 class Misshapen(Exception):

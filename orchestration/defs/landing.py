@@ -19,6 +19,7 @@ from orchestration.platform import Lander
 from orchestration.settings import CONTRACTS_DIR
 
 RECONCILIATION, QUARANTINE_LIMIT, FRESHNESS = "reconciliation", "quarantine_limit", "freshness"
+NOTHING_LOST = "nothing_lost"
 
 # A landing that AWS throttled or cut off is simply run again: it goes on where the last commit ended.
 _RETRIES = 3
@@ -86,6 +87,9 @@ def landing_asset(contract: Contract) -> dg.AssetsDefinition:
             FRESHNESS, asset=key, description=f"The newest record is at most {spoken(contract.freshness)} old."
         ),
     ]
+    if source_may_lose(contract):
+        told = "No record was lost on its way: by the stream's retention, or because Firehose could not process it."
+        checks.append(dg.AssetCheckSpec(NOTHING_LOST, asset=key, description=told))
 
     @dg.multi_asset(name=f"land_{contract.name}", specs=[spec], check_specs=checks)
     def land_contract(context: dg.AssetExecutionContext, lander: Lander) -> Iterator[Any]:
@@ -205,6 +209,19 @@ def landing_checks(contract: Contract, landed: Landed, instance: dg.DagsterInsta
         },
         description=None if age else "No record has ever landed.",
     )
+    if source_may_lose(contract):
+        yield dg.AssetCheckResult(
+            asset_key=key,
+            check_name=NOTHING_LOST,
+            passed=not landed.losses,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=" ".join(landed.losses) or None,
+        )
+
+
+def source_may_lose(contract: Contract) -> bool:
+    """Whether records can be lost between a producer and the landing: files wait in S3, all else does not."""
+    return isinstance(contract.source, KinesisSource) or contract.source.delivery is not None
 
 
 def _above_the_limit(contract: Contract, judged: _Judged) -> str:

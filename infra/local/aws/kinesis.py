@@ -9,8 +9,10 @@ What moto does otherwise, and what each would hide in a reader or a writer:
 - `MillisBehindLatest` is 0 before the tip when records arrived in the same moment: a reader stops early;
 - GetRecords has no limit of its own (AWS: 10,000 records or 10 MiB), PutRecord takes a record of any size (AWS: 1 MiB
   unless the stream allows more, up to 10 MiB);
-- sequence numbers are small integers (AWS: some 186 bits): a reader that keeps them in 64 bits passes.
+- sequence numbers are small integers (AWS: some 186 bits): a reader that keeps them in 64 bits passes;
+- records are kept for ever (AWS: for the stream's retention): what a reader that comes late has lost is still there.
 
+A test makes a stream's records older than they are by a tag of the stream: `clock:hours-ahead`.
 Throttling is off. A test turns it on, for one stream, by a tag of the stream: `throttle:<action>` with a count. The
 next so many calls of GetRecords or PutRecord are refused, and of PutRecords every second record. botocore itself tries
 such a call up to five times.
@@ -44,6 +46,7 @@ DEFAULT_MAX_RECORD_KIB = 1024
 LARGEST_MAX_RECORD_KIB = 10_240
 
 THROTTLE_TAG = "throttle:"
+CLOCK_TAG = "clock:hours-ahead"
 
 # As long as AWS' own sequence numbers are.
 _FIRST_SEQUENCE_NUMBER = 49_590_338_271_490_256_608 * 10**36
@@ -118,6 +121,14 @@ class OrderedShard(Shard):
         if reached < len(self.sequence_numbers):
             behind = max(1, int(1000 * (time.time() - self.records[self.sequence_numbers[reached]].created_at)))
         return records, records[-1].sequence_number if records else int(last_sequence_id), behind
+
+    def trim(self, before: float) -> None:
+        """Remove the records that arrived before a time (seconds since 1970)."""
+        kept = 0
+        while kept < len(self.sequence_numbers) and self.records[self.sequence_numbers[kept]].created_at < before:
+            del self.records[self.sequence_numbers[kept]]
+            kept += 1
+        del self.sequence_numbers[:kept]
 
     def is_read_to_its_end(self, last_sequence_id: int) -> bool:
         """Whether no record can ever come after `last_sequence_id`."""
@@ -209,6 +220,11 @@ class OrderedStream(Stream):
         summary["StreamDescriptionSummary"]["MaxRecordSizeInKiB"] = self.max_record_kib
         return summary
 
+    def oldest_kept(self) -> float:
+        """When the oldest record arrived that retention keeps, in seconds since 1970."""
+        ahead = float(self.tags.get(CLOCK_TAG, 0))
+        return time.time() + (ahead - self.retention_period_hours) * 3600
+
     def take_throttle(self, action: str) -> bool:
         """Whether this call is to be refused; counts it down."""
         tag = THROTTLE_TAG + action
@@ -260,6 +276,7 @@ class OrderedKinesisBackend(KinesisBackend):
         assert isinstance(shard, OrderedShard)
         if stream.take_throttle("GetRecords"):
             raise ThrottledError(f"Rate exceeded for shard {shard_id} in stream {stream_name}.")
+        shard.trim(stream.oldest_kept())
         records, last_read, behind = shard.get_records(last, limit)
         answer = {"Records": [record.to_json() for record in records], "MillisBehindLatest": behind}
         if shard.is_read_to_its_end(last_read):

@@ -16,10 +16,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 import ingestion.readers.kinesis
-from infra.local.aws.kinesis import THROTTLE_TAG
+from infra.local.aws.kinesis import CLOCK_TAG, THROTTLE_TAG
 from ingestion.contract import Contract
 from ingestion.errors import SourceError
-from ingestion.readers.kinesis import KinesisReader
+from ingestion.readers.kinesis import KinesisReader, losses
 from ingestion.records import Batch, Position
 from orchestration.settings import Settings
 
@@ -70,8 +70,15 @@ class Stream:
         """Have the next calls of GetRecords refused."""
         self.client.add_tags_to_stream(StreamName=self.name, Tags={f"{THROTTLE_TAG}GetRecords": str(calls)})
 
-    def reader(self, max_bytes: int = 1024 * KIB, client: Any = None) -> KinesisReader:
-        return KinesisReader(client or self.client, self.contract, self.name, max_bytes=max_bytes)
+    def pass_hours(self, hours: int) -> None:
+        """Have the stream's records be so much older."""
+        self.client.add_tags_to_stream(StreamName=self.name, Tags={CLOCK_TAG: str(hours)})
+
+    def reader(self, max_bytes: int = 1024 * KIB, client: Any = None, hours: int = 0) -> KinesisReader:
+        def clock() -> datetime:
+            return datetime.now(UTC) + timedelta(hours=hours)
+
+        return KinesisReader(client or self.client, self.contract, self.name, max_bytes=max_bytes, clock=clock)
 
     def read(self, position: Position | None = None, **arguments: Any) -> Reading:
         """Read up to the tip."""
@@ -380,3 +387,34 @@ def test_a_missing_stream_is_told_with_its_cure(stream_of: MakeStream, fresh_set
     assert stream.name in message
     assert "watershed up" in message
     assert "readings.yaml" in message
+
+
+def test_what_retention_removed_before_it_was_read_is_told(
+    stream_of: MakeStream, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream = stream_of()
+    stream.put(1)
+    first = stream.read()
+    stream.put(2)
+    stream.pass_hours(25)
+    stream.put(3)  # as old as the others
+    second = stream.read(first.position, hours=25)
+    assert second.numbers == []
+    (gap,) = second.position["gaps"]
+    assert (gap["shard"], gap["from"]) == (stream.shards()[0], first.position["read_at"])
+    assert "if any, are gone. Send them again" in caplog.text
+    assert stream.read(second.position, hours=25).batches == []
+    now = datetime.now(UTC) + timedelta(hours=25)
+    assert "was removed by the stream's retention" in losses(stream.contract, second.position, now)[0]
+    assert losses(stream.contract, second.position, now + timedelta(days=8)) == []
+
+
+def test_a_silent_stream_is_not_taken_for_one_that_lost_records(stream_of: MakeStream) -> None:
+    stream = stream_of()
+    stream.put(1)
+    position = stream.read().position
+    for hours in (13, 26, 39):
+        stream.pass_hours(hours)
+        assert stream.read(position, hours=hours - 2).batches == []
+        position = stream.read(position, hours=hours).position
+    assert "gaps" not in position

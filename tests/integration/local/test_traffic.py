@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -11,13 +12,16 @@ import pytest
 from botocore.config import Config
 
 from infra.local import traffic
+from infra.local.aws.firehose import THROTTLE_TAG as THROTTLE_FIREHOSE_TAG
 from infra.local.aws.kinesis import THROTTLE_TAG
 from infra.local.errors import LocalServicesError, StreamAlreadyPlayedError
 from infra.local.flights import events
 from infra.local.provision import SHARDS, provision
+from infra.local.weather import observations
 from ingestion.contract import Contract, load_contracts
 from ingestion.decode import decode
 from ingestion.readers.kinesis import KinesisReader
+from ingestion.readers.objects import ObjectReader, losses
 from ingestion.records import Batch
 from orchestration.settings import CONTRACTS_DIR, Settings
 
@@ -185,11 +189,50 @@ def test_reference_files_are_dropped_once(settings: Settings, client: Any, contr
     assert body.startswith(b"carrier,name\n")
 
 
+def test_the_weather_is_delivered_once_and_holds_the_contract(
+    settings: Settings, client: Any, contracts: dict[str, Contract]
+) -> None:
+    firehose, s3, name = client(settings, "firehose"), client(settings, "s3"), settings.stream_name("weather")
+    firehose.tag_delivery_stream(DeliveryStreamName=name, Tags=[{"Key": THROTTLE_FIREHOSE_TAG, "Value": "1"}])
+    assert traffic.put_weather(firehose, name, DAY, date(2013, 1, 10)) == 714
+    put_at = time.monotonic()
+    assert traffic.put_weather(firehose, name, DAY, date(2013, 1, 10)) == 0
+    traffic.await_delivery(firehose, name, put_at)
+    (batch,) = ObjectReader(s3, contracts["weather"], settings.landing_bucket, max_bytes=2**30).batches(
+        None, lambda _: set()
+    )
+    decoded = decode(contracts["weather"], batch)
+    assert decoded.rejects.to_pylist() == []
+    assert sorted(payloads([batch])) == sorted(
+        p for b in observations(DAY, date(2013, 1, 10)) for p in b["payload"].to_pylist()
+    )
+    assert all(records.provenance["_key"][0].as_py().endswith(".gz") for records in batch.records)
+    assert losses(s3, contracts["weather"], settings.landing_bucket) == []
+
+
+def test_what_firehose_cannot_process_is_told(settings: Settings, client: Any, contracts: dict[str, Contract]) -> None:
+    """The producer sends what it does not send zipped to a delivery stream that unzips."""
+    firehose, s3, name = client(settings, "firehose"), client(settings, "s3"), settings.stream_name("weather")
+    zipped = {"Type": "Decompression", "Parameters": [{"ParameterName": "CompressionFormat", "ParameterValue": "GZIP"}]}
+    firehose.update_destination(
+        DeliveryStreamName=name,
+        CurrentDeliveryStreamVersionId="1",
+        DestinationId="destinationId-000000000001",
+        ExtendedS3DestinationUpdate={"ProcessingConfiguration": {"Enabled": True, "Processors": [zipped]}},
+    )
+    traffic.put_weather(firehose, name, DAY, DAY)
+    traffic.await_delivery(firehose, name, time.monotonic())
+    (told,) = losses(s3, contracts["weather"], settings.landing_bucket)
+    assert "Firehose could not process the records of 1 objects under" in told
+    assert "errors/firehose/weather/decompression-failed/" in told
+
+
 def test_provisioning_creates_what_the_contracts_need_once(
     fresh_settings: Settings, client: Any, contracts: dict[str, Contract]
 ) -> None:
     made = provision(fresh_settings, contracts.values())
     assert made.streams == (fresh_settings.stream_name("flight-events"),)
+    assert made.delivery_streams == (fresh_settings.stream_name("weather"),)
     assert len(client(fresh_settings, "kinesis").list_shards(StreamName=made.streams[0])["Shards"]) == SHARDS
     for bucket in made.buckets:
         client(fresh_settings, "s3").head_bucket(Bucket=bucket)

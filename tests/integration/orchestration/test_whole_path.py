@@ -57,7 +57,8 @@ def test_landing_tells_rows_rejects_and_position(execute: Execute) -> None:
     assert told["rejects"] == 0
     assert len(told["position"]["shards"]) == 2  # type: ignore[index]
     assert all(checks(result).values())
-    assert {name.rpartition(":")[2] for name in checks(result)} == {"reconciliation", "quarantine_limit", "freshness"}
+    names = {"reconciliation", "quarantine_limit", "freshness", "nothing_lost"}
+    assert {name.rpartition(":")[2] for name in checks(result)} == names
 
 
 def test_nothing_is_rebuilt_before_it_was_built(platform: Settings) -> None:

@@ -153,6 +153,31 @@ WRONG_DOCUMENTS: list[tuple[Callable[[Document], None], str]] = [
     (change((*SERVER, "customProperties"), []), r"has no stream; write a customProperty `stream`"),
     (change(("servers",), [files("xml")]), r"format is 'xml'; write csv, json"),
     (change(("servers",), [files("csv", delimiter="||")]), r"delimiter is '\|\|'; write one character"),
+    (change(("servers",), [files("csv", onReplace="merge")]), r"onReplace is 'merge'; write append or replace"),
+    (change(("servers",), [files("csv", deliveryStream="x")]), r"what Firehose delivers is read as json"),
+    (change(("servers",), [files("json", deliveryStream="a b")]), r"deliveryStream is 'a b'; write at most 40 of"),
+    (change(("servers",), [files("json", bufferMiB=5)]), r"has bufferMiB, but no deliveryStream; write its name, or"),
+    (
+        change(("servers",), [files("json", deliveryStream="x", bufferSeconds=901)]),
+        r"bufferSeconds is 901; write a whole",
+    ),
+    (
+        change(("servers",), [files("json", deliveryStream="x", lookBackHours=True)]),
+        r"lookBackHours is True; write a who",
+    ),
+    (
+        change(("servers",), [files("json", deliveryStream="x", compression="ZIP")]),
+        r"compression is 'ZIP'; write GZIP or",
+    ),
+    (change(("servers",), [files("json", deliveryStream="x", sourceStream="")]), r"sourceStream is ''; write the name"),
+    (
+        change(("servers",), [files("json", deliveryStream="x", onReplace="replace")]),
+        r"Firehose never writes a key twice; remove it",
+    ),
+    (
+        change(("servers",), [files("csv") | {"location": "s3://{landing}/errors/x/"}]),
+        r"must not begin with errors/ : Firehose puts there",
+    ),
     (change(("servers",), [files("csv", nullValues=["", 0])]), r"nullValues is \['', 0\]; write a list of strings"),
     (
         change(("servers",), [files("csv", separator=";")]),

@@ -66,6 +66,7 @@ ACCEPTED: list[tuple[str, str, Any]] = [
     ("timestamp", '"2013-01-01T00:15:00.123456+05:30"', datetime(2012, 12, 31, 18, 45, 0, 123456)),
     ("timestamp", '"2013-06-30T20:00:00-0400"', datetime(2013, 7, 1)),
     ("timestamp", '"2013-06-30T20:00:00-04"', datetime(2013, 7, 1)),
+    ("timestamp", '"2013-06-30T20:00:00+14:00"', datetime(2013, 6, 30, 6)),
     ("timestamp", '"2013-01-01T10:15:00.9Z"', datetime(2013, 1, 1, 10, 15, 0, 900000)),
     ("timestamp", '"2013-12-31T23:59:59.999999999Z"', datetime(2013, 12, 31, 23, 59, 59, 999999)),
 ]
@@ -129,6 +130,9 @@ REFUSED: list[tuple[str, str, str]] = [
     ("timestamp", '"2013-01-01T25:00:00Z"', "not a timestamp: 2013-01-01T25:00:00Z"),
     ("timestamp", '"2013-01-01T10:15:00 Europe/Berlin"', "not a timestamp: 2013-01-01T10:15:00 Europe/Berlin"),
     ("timestamp", "1357035300", "not a timestamp: 1357035300"),
+    ("timestamp", '"2013-01-01T10:15:00+99:99"', "not a timestamp: 2013-01-01T10:15:00+99:99"),
+    ("timestamp", '"2013-01-01T10:15:00+18:01"', "not a timestamp: 2013-01-01T10:15:00+18:01"),
+    ("timestamp", '"2013-01-01T10:15:00-01:60"', "not a timestamp: 2013-01-01T10:15:00-01:60"),
     # Python has no such years, so pyiceberg cannot write them.
     ("date", '"0000-01-01"', "not of the years 1 to 9999: 0000-01-01"),
     ("timestamp", '"0001-01-01T00:00:00+14:00"', "not of the years 1 to 9999: 0001-01-01T00:00:00+14:00"),

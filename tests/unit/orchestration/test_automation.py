@@ -203,7 +203,7 @@ def test_cadences_of_the_layers() -> None:
 
 def test_source_tests_run_when_something_has_landed() -> None:
     graph = defs().resolve_asset_graph()
-    own = {"reconciliation", "quarantine_limit", "freshness"}
+    own = {"reconciliation", "quarantine_limit", "freshness", "nothing_lost"}
     for key in graph.asset_check_keys:
         if key.asset_key.path[0] == "landing":
             assert (graph.get(key).automation_condition is None) == (key.name in own)
