@@ -40,6 +40,11 @@ def lineage_page(port: int = 0) -> Iterator[str]:
 
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        if self.path == "/favicon.ico":
+            # Every browser asks for one. Not found would stand in its console as an error.
+            self.send_response(HTTPStatus.NO_CONTENT)
+            self.end_headers()
+            return
         if self.path.partition("?")[0] != _PATH:
             self._answer(HTTPStatus.NOT_FOUND, "text/plain", f"There is one page here: {_PATH}")
             return
