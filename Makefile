@@ -56,6 +56,14 @@ test: setup ## All tests but the rehearsal: a few minutes
 tutorial: setup ## Follow docs/tutorial.md to the letter, in a copy of the project: a minute or two
 	@$(BIN)/pytest -m tutorial --log-cli-level=INFO --log-cli-format='%(message)s' tests/tutorial
 
+.PHONY: test-browser pictures
+# CHROMIUM=<file> names a browser that is not on the PATH. Its pictures are in test-artefacts/.
+test-browser: setup ## Dagster's UI, the lineage and the preview in a real Chromium: three minutes; skipped where there is none
+	@$(BIN)/pytest -m browser -rs --durations=5 tests/browser
+
+pictures: test-browser ## The pictures of the documentation anew, from those of the tests in a browser
+	@$(BIN)/python -m tests.browser.pictures
+
 .PHONY: terraform-fmt test-infra
 terraform-fmt: ## Format infra/terraform
 	@terraform fmt -recursive infra/terraform
