@@ -15,6 +15,7 @@ import boto3
 import dagster as dg
 from botocore.config import Config
 from opensearchpy.exceptions import ConnectionError as NoAnswerError
+from pydantic import Field
 from pyiceberg.catalog import Catalog
 
 from ingestion.contract import Contract, KinesisSource
@@ -69,10 +70,14 @@ def _losses(config: Settings, contract: Contract, landed: Landed) -> list[str]:
 class Lander(dg.ConfigurableResource):
     """Lands contracts into the lake."""
 
-    def land(self, contract: Contract, progress: Callable[[Landed], None], *, whole: bool = False) -> Landed:
-        """Land what a contract's source has after the table's position. `whole` lists all of a Firehose prefix now."""
+    whole_listing: bool = Field(
+        default=False, description="List all of a Firehose prefix now: for objects that came later than its look-back."
+    )
+
+    def land(self, contract: Contract, progress: Callable[[Landed], None]) -> Landed:
+        """Land what a contract's source has after the table's position."""
         config = settings()
-        batches = reader(config, contract, config.landing_batch_mib * _MIB, whole=whole)
+        batches = reader(config, contract, config.landing_batch_mib * _MIB, whole=self.whole_listing)
         landed = land(contract, batches, _tables(config, contract), progress=progress)
         return replace(landed, losses=tuple(_losses(config, contract, landed)))
 

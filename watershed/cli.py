@@ -282,6 +282,9 @@ def land(
     as_json: Annotated[
         bool, typer.Option("--json", help="With --follow, print a line of JSON for each cycle.")
     ] = False,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="List all of a Firehose prefix, for what came later than its look-back.")
+    ] = False,
 ) -> None:
     """Land what is new of a contract, once or from now on, as its asset does; Dagster is told. Any environment."""
     from watershed import follow as following
@@ -292,7 +295,7 @@ def land(
         cadence = following.Cadence(seconds(every), seconds(report_every))
         following.follow(config, console, found, through, cadence, as_json=as_json)
     else:
-        following.land_once(config, console, found, through)
+        following.land_once(config, console, found, through, whole=whole)
 
 
 @app.command()

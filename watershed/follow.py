@@ -54,8 +54,10 @@ def find_contract(name: str) -> Contract:
     return contracts[name]
 
 
-def land_once(settings: Settings, console: Console, contract: Contract, onward: str | None) -> None:
-    """Land what is new, carry it on to an index if one is named, and tell Dagster.
+def land_once(
+    settings: Settings, console: Console, contract: Contract, onward: str | None, *, whole: bool = False
+) -> None:
+    """Land what is new, carry it on to an index if one is named, and tell Dagster. `whole`: list a whole prefix.
 
     Raises:
         StateInUseError: If another `watershed land` of this contract is at work.
@@ -63,7 +65,7 @@ def land_once(settings: Settings, console: Console, contract: Contract, onward: 
     """
     with _instance(settings, contract) as instance:
         prepared = through(settings, contract, onward) if onward else None
-        follower = Follower(instance, Lander(), contract, prepared)
+        follower = Follower(instance, Lander(whole_listing=whole), contract, prepared)
         try:
             cycle = follower.cycle(test=True)
         finally:
