@@ -155,7 +155,7 @@ data "aws_iam_policy_document" "bucket" {
     resources = [var.names.bucket_arns[each.key], "${var.names.bucket_arns[each.key]}/*"]
 
     principals {
-      type        = "*"
+      type        = "AWS"
       identifiers = ["*"]
     }
 
@@ -172,7 +172,7 @@ data "aws_iam_policy_document" "bucket" {
     content {
       sid       = "AccessLogs"
       actions   = ["s3:PutObject"]
-      resources = ["${var.names.bucket_arns[each.key]}/s3/*"]
+      resources = ["${var.names.bucket_arns[each.key]}/*"]
 
       principals {
         type        = "Service"

@@ -20,15 +20,6 @@ resource "aws_sqs_queue" "arrivals" {
   })
 }
 
-resource "aws_sqs_queue_redrive_allow_policy" "dead_letters" {
-  queue_url = aws_sqs_queue.dead_letters.id
-
-  redrive_allow_policy = jsonencode({
-    redrivePermission = "byQueue"
-    sourceQueueArns   = [var.names.queue_arns.arrivals]
-  })
-}
-
 data "aws_iam_policy_document" "queue" {
   for_each = { arrivals = true, arrivals_dead_letters = false }
 
@@ -39,7 +30,7 @@ data "aws_iam_policy_document" "queue" {
     resources = [var.names.queue_arns[each.key]]
 
     principals {
-      type        = "*"
+      type        = "AWS"
       identifiers = ["*"]
     }
 
