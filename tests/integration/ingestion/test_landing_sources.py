@@ -19,7 +19,7 @@ from pyiceberg.table import Table
 import ingestion.landing
 import ingestion.readers.objects
 from ingestion.contract import Contract
-from ingestion.landing import Landed, land
+from ingestion.landing import Landed, has_news, land
 from ingestion.ledger import landed_versions
 from ingestion.readers.kinesis import KinesisReader
 from ingestion.readers.objects import ObjectReader
@@ -202,7 +202,7 @@ def test_a_broken_end_of_an_object_that_ends_a_batch_is_told_once(
     """The batch is full with the reject; what tells that the object is closed is lost."""
     whole = gzip.compress(b'{"id": 1, "amount": 1}')
     drop.s3.put_object(Bucket=drop.lake.settings.landing_bucket, Key=f"{PREFIX}1", Body=whole[:-4])
-    crash_after(3)
+    crash_after(2)
     with pytest.raises(Crash):
         drop.land(max_bytes=1)
     drop.land(max_bytes=1)
@@ -241,6 +241,22 @@ def test_an_older_content_that_comes_back_replaces_what_replaced_it(replacing: D
         rejects = [n for n, amount in content.items() if amount == BAD]
         rows = [n for n in content if n not in rejects]
         assert (lake.rows(replacing.contract), lake.rejects(replacing.contract)) == (rows, rejects)
+
+
+def test_what_a_crash_left_of_an_older_version_does_not_hide_that_it_is_back(
+    replacing: Drop, crash_after: Callable[[int], None]
+) -> None:
+    """Its reject is still in the quarantine. A sensor, which changes nothing, must ask for a landing all the same."""
+    replacing.put("1", {2: BAD})
+    replacing.land()
+    replacing.put("1", {1: GOOD})
+    crash_after(0)
+    with pytest.raises(Crash):
+        replacing.land()
+    replacing.put("1", {2: BAD})
+    contract, bucket = replacing.contract, replacing.lake.settings.landing_bucket
+    reader = ObjectReader(replacing.s3, contract, bucket, max_bytes=1)
+    assert has_news(contract, reader, replacing.lake.tables(contract))
 
 
 @pytest.mark.usefixtures("small_blocks")
