@@ -52,3 +52,13 @@ module "catalog" {
 
   names = module.names
 }
+
+module "alarms" {
+  source = "../modules/alarms"
+
+  names      = module.names
+  streams    = module.stream.stream_names
+  deliveries = { for delivery, is in module.contracts.deliveries : delivery => is.buffer_seconds }
+  budget_usd = var.budget_usd
+  emails     = var.alarm_emails
+}

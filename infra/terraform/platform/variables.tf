@@ -54,3 +54,14 @@ variable "trusted" {
   type        = map(list(string))
   default     = {}
 }
+
+variable "budget_usd" {
+  description = "What a month may cost. A message is sent when it does or will; nothing is stopped."
+  type        = number
+}
+
+variable "alarm_emails" {
+  description = "Addresses that are told of alarms. Empty: nobody is, until somebody subscribes to the topic."
+  type        = set(string)
+  default     = []
+}

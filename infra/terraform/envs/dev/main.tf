@@ -11,5 +11,9 @@ module "platform" {
   stream_capacity  = { shards = 1 }
   stream_producers = var.stream_producers
 
+  # The aim of an idle month.
+  budget_usd   = 100
+  alarm_emails = var.alarm_emails
+
   trusted = var.trusted
 }

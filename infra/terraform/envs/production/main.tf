@@ -11,5 +11,9 @@ module "platform" {
   stream_retention_hours = 168
   stream_producers       = var.stream_producers
 
+  # The arithmetic: watershed cost --env production.
+  budget_usd   = 1000
+  alarm_emails = var.alarm_emails
+
   trusted = var.trusted
 }

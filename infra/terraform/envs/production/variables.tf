@@ -26,3 +26,9 @@ variable "trusted" {
   type        = map(list(string))
   default     = {}
 }
+
+variable "alarm_emails" {
+  description = "Addresses that are told of alarms. Empty: nobody is, until somebody subscribes to the topic."
+  type        = set(string)
+  default     = []
+}

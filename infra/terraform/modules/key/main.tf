@@ -88,6 +88,29 @@ data "aws_iam_policy_document" "this" {
     }
   }
 
+  # A service that sends to an encrypted topic of its own accord, as CloudWatch's alarms do, calls as itself.
+  # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+  dynamic "statement" {
+    for_each = length(var.senders) > 0 ? [sort(var.senders)] : []
+
+    content {
+      sid       = "EncryptForSenders"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = ["*"]
+
+      principals {
+        type        = "Service"
+        identifiers = statement.value
+      }
+
+      condition {
+        test     = "StringEquals"
+        variable = "aws:SourceAccount"
+        values   = [var.names.account_id]
+      }
+    }
+  }
+
   dynamic "statement" {
     for_each = length(var.encrypting_accounts) > 0 ? [var.encrypting_accounts] : []
 

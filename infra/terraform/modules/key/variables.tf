@@ -33,3 +33,9 @@ variable "encrypting_accounts" {
   type        = list(string)
   default     = []
 }
+
+variable "senders" {
+  description = "Service principals that send, for this account, to what is encrypted with the key: cloudwatch.amazonaws.com."
+  type        = set(string)
+  default     = []
+}

@@ -21,7 +21,7 @@ locals {
 
   # The alias of each customer managed key. Policies name a key by its alias: its ARN is made by AWS, and is not known at
   # plan.
-  key_aliases = { for key in ["stream", "landing", "lake"] : key => "alias/${local.prefix}-${key}" }
+  key_aliases = { for key in ["stream", "landing", "lake", "alarms"] : key => "alias/${local.prefix}-${key}" }
 
   # Begins the name of the log group of each Firehose delivery stream.
   delivery_log_prefix = "/aws/kinesisfirehose/${local.prefix}-"
@@ -33,6 +33,8 @@ locals {
     arrivals              = "${local.prefix}-arrivals"
     arrivals_dead_letters = "${local.prefix}-arrivals-dead-letters"
   }
+
+  topics = { alarms = "${local.prefix}-alarms" }
 
   # An account holds one environment: databases and workgroups have the same name in each.
   databases  = { for database in ["landing", "quarantine", "lake"] : database => database }

@@ -111,6 +111,26 @@ output "queue_arns" {
   value       = { for queue, name in local.queues : queue => "arn:${local.partition}:sqs:${local.regional}:${name}" }
 }
 
+output "topics" {
+  description = "SNS topic names."
+  value       = local.topics
+}
+
+output "topic_arns" {
+  description = "SNS topic ARNs."
+  value       = { for topic, name in local.topics : topic => "arn:${local.partition}:sns:${local.regional}:${name}" }
+}
+
+output "alarms_arn_pattern" {
+  description = "ARN of every CloudWatch alarm of the platform."
+  value       = "arn:${local.partition}:cloudwatch:${local.regional}:alarm:${local.prefix}-*"
+}
+
+output "budgets_arn_pattern" {
+  description = "ARN of every budget of the account."
+  value       = "arn:${local.partition}:budgets::${var.account_id}:*"
+}
+
 output "databases" {
   description = "Glue database names by what they hold."
   value       = local.databases
