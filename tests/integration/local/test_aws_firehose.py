@@ -83,7 +83,6 @@ def hoses(fresh_settings: Settings) -> Hoses:
 
 
 def test_what_calls_put_within_the_interval_is_one_object_without_delimiters(hoses: Hoses) -> None:
-    """moto: an object for each call, at once."""
     hoses.create(SHORT, Prefix="in/", ErrorOutputPrefix="errors/")
     hoses.put(b'{"id":1}', b'{"id":2}')
     hoses.client("firehose").put_record(DeliveryStreamName=hoses.name, Record={"Data": b'{"id":3}'})
@@ -138,7 +137,6 @@ def test_a_record_that_cannot_be_processed_lies_under_the_error_prefix(hoses: Ho
 
 
 def test_a_kinesis_stream_is_read_from_its_tip_on_and_deaggregated(hoses: Hoses) -> None:
-    """moto: never."""
     kinesis, stream = hoses.client("kinesis"), hoses.settings.stream_name("source")
     kinesis.create_stream(StreamName=stream, ShardCount=2)
     kinesis.put_record(StreamName=stream, PartitionKey="a", Data=b"before")
@@ -232,3 +230,26 @@ def test_what_is_buffered_waits_for_its_bucket(fresh_settings: Settings) -> None
     hoses.put(b"1")
     hoses.client("s3").create_bucket(Bucket=fresh_settings.landing_bucket)
     assert list(hoses.delivered().values()) == [b"1"]
+
+
+def test_without_the_correction_each_call_is_an_object_and_nothing_else_holds(plain_moto: Settings) -> None:
+    """No buffer, no compression, no prefix's expressions, no limits, no source."""
+    hoses = Hoses(plain_moto)
+    hoses.client("s3").create_bucket(Bucket=plain_moto.landing_bucket)
+    hoses.create(LONG, Prefix="in/!{timestamp:yyyy}/", CompressionFormat="GZIP")
+    hoses.put(b"1")
+    hoses.put(*[b"2"] * 501)
+    hoses.put(b"3" * (MAX_RECORD_BYTES + 1))
+    found = hoses.objects()
+    assert len(found) == 3
+    assert b"1" in found.values()
+    assert all(key.startswith("in/!{timestamp:yyyy}/") for key in found)
+    kinesis, stream = hoses.client("kinesis"), plain_moto.stream_name("source")
+    kinesis.create_stream(StreamName=stream, ShardCount=1)
+    sourced = Hoses(plain_moto.model_copy(update={"prefix": f"{plain_moto.prefix}-sourced"}))
+    arn = f"arn:aws:kinesis:{plain_moto.region}:123456789012:stream/{stream}"
+    source = {"KinesisStreamARN": arn, "RoleARN": "arn:aws:iam::123456789012:role/firehose"}
+    sourced.create(NONE, DeliveryStreamType="KinesisStreamAsSource", KinesisStreamSourceConfiguration=source)
+    kinesis.put_record(StreamName=stream, PartitionKey="a", Data=b"4")
+    time.sleep(0.5)
+    assert sourced.objects() == found
