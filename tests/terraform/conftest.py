@@ -6,11 +6,11 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -27,8 +27,8 @@ _USUAL_MIRRORS = (
     "~/.terraform.d/plugins",
     "~/.local/share/terraform/plugins",
 )
-# Local state, and a provider that calls nobody: a plan of resources that do not exist yet needs no account.
-_OFFLINE = """
+# Local state, and a provider that needs no account: a plan of resources that do not exist yet calls nobody.
+_WITHOUT_ACCOUNT = """
 terraform {
   backend "local" {}
 }
@@ -39,7 +39,8 @@ provider "aws" {
   secret_key                  = "none"
   skip_credentials_validation = true
   skip_metadata_api_check     = true
-  skip_requesting_account_id  = true
+  skip_requesting_account_id  = %s
+  s3_use_path_style           = true
 }
 """
 
@@ -60,21 +61,23 @@ def mirror() -> Path | None:
 
 @dataclass(frozen=True)
 class Terraform:
-    """Terraform, with its working data (providers, module list) in a folder of its own."""
+    """Terraform, with its working data (providers, module list) in a folder of its own.
+
+    `endpoint_url` is where its provider finds AWS; None for commands that call nobody.
+    """
 
     data: Path
+    endpoint_url: str | None = None
 
     def run(self, folder: Path, *arguments: str) -> str:
         """Run a command in a folder. Returns its output; fails the test with it if the command fails."""
         name = "-".join(folder.parts[-2:])
+        own = {"TF_DATA_DIR": str(self.data / name), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+        if self.endpoint_url:
+            own["AWS_ENDPOINT_URL"] = self.endpoint_url
         done = subprocess.run(
             ["terraform", f"-chdir={folder}", *arguments],
-            env={
-                **os.environ,
-                "TF_DATA_DIR": str(self.data / name),
-                "TF_IN_AUTOMATION": "1",
-                "CHECKPOINT_DISABLE": "1",
-            },
+            env={**os.environ, **own},
             capture_output=True,
             text=True,
             check=False,
@@ -110,29 +113,46 @@ class Plan:
         return {address: values for address, values in self.values.items() if f".{kind}." in f".{address}"}
 
 
-Planner = Callable[[str, Path], Plan]
+class Planner(Protocol):
+    """Plans an environment with the contracts of a folder, and a file of variables."""
+
+    def __call__(self, environment: str, contracts: Path, variables: Path | None = None) -> Plan:
+        """Raises pytest's failure if there is no such plan."""
+        ...
+
+
+def copy_of_environment(repository: Path, environment: str, *, calls: bool) -> Path:
+    """The folder of an environment in a copy of infra/terraform, with a provider that needs no account.
+
+    `calls` says that somebody answers where the provider looks for AWS, and may be asked for the account.
+    """
+    tree = repository / "infra" / "terraform"
+    if not tree.exists():
+        shutil.copytree(TERRAFORM_DIR, tree, ignore=shutil.ignore_patterns(".terraform*"))
+    folder = tree / "envs" / environment
+    (folder / "account_override.tf").write_text(_WITHOUT_ACCOUNT % ("false" if calls else "true"))
+    return folder
 
 
 @pytest.fixture(scope="session")
 def plan(terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Planner:
     """Plans an environment with the contracts of a folder."""
     copy = tmp_path_factory.mktemp("repository")
-    shutil.copytree(TERRAFORM_DIR, copy / "infra" / "terraform", ignore=shutil.ignore_patterns(".terraform*"))
 
     @cache
     def installed(environment: str) -> Path:
-        folder = copy / "infra" / "terraform" / "envs" / environment
-        (folder / "offline_override.tf").write_text(_OFFLINE)
+        folder = copy_of_environment(copy, environment, calls=False)
         terraform.init(folder)
         return folder
 
     @cache
-    def planned(environment: str, contracts: Path) -> Plan:
+    def planned(environment: str, contracts: Path, variables: Path | None = None) -> Plan:
         folder = installed(environment)
         shutil.rmtree(copy / "ingestion", ignore_errors=True)
         shutil.copytree(contracts, copy / "ingestion" / "contracts")
         options = ("-no-color", "-input=false", "-refresh=false", "-lock=false", f"-var=account_id={ACCOUNT_ID}")
-        terraform.run(folder, "plan", *options, "-out=plan.bin")
+        file = [f"-var-file={variables}"] if variables else []
+        terraform.run(folder, "plan", *options, *file, "-out=plan.bin")
         document = json.loads(terraform.run(folder, "show", "-json", "plan.bin"))
         outputs = {name: output.get("value") for name, output in document["planned_values"]["outputs"].items()}
         return Plan(dict(_resources(document["planned_values"]["root_module"])), outputs)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orchestration.platform import layout
-from tests.terraform.conftest import ACCOUNT_ID, Plan, settings_of
+from orchestration.settings import CONTRACTS_DIR, PROJECT_ROOT
+from tests.terraform.conftest import ACCOUNT_ID, Plan, Planner, settings_of
 
 pytestmark = pytest.mark.terraform
 
@@ -263,3 +265,14 @@ def test_the_logs_bucket_takes_access_logs_of_the_other_three(dev: Plan) -> None
     assert allowed["Principal"] == {"Service": "logging.s3.amazonaws.com"}
     others = {f"arn:aws:s3:::watershed-dev-{zone}" for zone in ("landing", "lake", "results")}
     assert set(allowed["Condition"]["ArnEquals"]["aws:SourceArn"]) == others
+
+
+def test_the_variables_of_the_deploy_page_plan(plan: Planner, tmp_path: Path) -> None:
+    page = (PROJECT_ROOT / "docs" / "deploy.md").read_text()
+    (block,) = [block for block in re.findall(r"```hcl\n(.*?)```", page, re.DOTALL) if "account_id" in block]
+    (tmp_path / "page.tfvars").write_text(block)
+    planned = plan("dev", CONTRACTS_DIR, tmp_path / "page.tfvars")
+    assert settings_of(planned).landing_bucket == "acme-rain-dev-landing"
+    trust = planned.values['module.platform.module.access.aws_iam_role.this["landing"]']["assume_role_policy"]
+    assert "role/data-platform" in trust
+    assert list(planned.of("aws_kinesis_resource_policy"))
