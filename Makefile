@@ -68,7 +68,7 @@ pictures: test-browser ## The pictures of the documentation anew, from those of 
 terraform-fmt: ## Format infra/terraform
 	@terraform fmt -recursive infra/terraform
 
-# WATERSHED_TERRAFORM_MIRROR=<folder> takes Terraform's AWS provider from a file-system mirror.
+# TERRAFORM_MIRROR=<folder> takes Terraform's AWS provider from a file-system mirror.
 test-infra: $(VENV)/.locked ## infra/terraform: format, validity, plans of modules and environments; no account needed
 	@$(BIN)/pytest -m terraform -rs --durations=5 tests/terraform
 

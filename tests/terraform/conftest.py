@@ -17,7 +17,7 @@ import pytest
 from orchestration.settings import PROJECT_ROOT, Settings
 
 TERRAFORM_DIR = PROJECT_ROOT / "infra" / "terraform"
-MIRROR_VARIABLE = "WATERSHED_TERRAFORM_MIRROR"
+MIRROR_VARIABLE = "TERRAFORM_MIRROR"
 ACCOUNT_ID = "123456789012"
 
 _PROVIDER = "registry.terraform.io/hashicorp/aws"
@@ -49,7 +49,7 @@ provider "aws" {
 def mirror() -> Path | None:
     """The folder that holds the AWS provider as a file-system mirror; None if Terraform is to ask its registry.
 
-    It is WATERSHED_TERRAFORM_MIRROR, else found under /opt and where Terraform looks by itself.
+    It is TERRAFORM_MIRROR, else found under /opt and where Terraform looks by itself.
     """
     if named := os.environ.get(MIRROR_VARIABLE):
         if not (Path(named) / _PROVIDER).is_dir():
