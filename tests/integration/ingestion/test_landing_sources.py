@@ -303,23 +303,6 @@ def test_what_comes_between_a_replacement_and_its_commit_is_no_harm(
     replacing.expect([3, 20], [4])
 
 
-def test_landers_of_a_file_that_each_replaces(replacing: Drop) -> None:
-    replacing.put("1", {0: GOOD, 1: BAD})
-    replacing.land()
-
-    def work(number: int) -> None:
-        mine = replacing.of_its_own()
-        mine.put("1", {n: BAD if n % 5 == 0 else GOOD for n in range(number, number + 10)})
-        mine.land()
-
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(work, (100, 200)))
-    rows, rejects = replacing.lake.rows(replacing.contract), replacing.lake.rejects(replacing.contract)
-    first = 100 if rows[0] < 200 else 200
-    assert sorted([*rows, *rejects]) == list(range(first, first + 10))
-    assert rejects == [first, first + 5]
-
-
 # --- Firehose's deliveries, by the hour ---
 
 NOW = datetime(2026, 3, 4, 12, 30, tzinfo=UTC)
