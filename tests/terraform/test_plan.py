@@ -47,11 +47,21 @@ NAMES = {
     ("aws_kms_alias", "name"): r"alias/[a-zA-Z0-9/_-]{1,250}",
     ("aws_glue_catalog_database", "name"): r"[a-z0-9_]{1,255}",
     ("aws_cloudwatch_log_group", "name"): r"[\w/.#-]{1,512}",
+    ("aws_athena_workgroup", "name"): r"[a-zA-Z0-9._-]{1,128}",
+    ("aws_emrserverless_application", "name"): r"[A-Za-z0-9._/#-]{1,64}",
     ("aws_opensearch_domain", "domain_name"): r"[a-z][a-z0-9-]{2,27}",
 }
 # Actions for which AWS has no resource type. Key policies are apart: `*` is the key itself there.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/
-WITHOUT_RESOURCE_TYPE = {"athena:ListWorkGroups"}
+WITHOUT_RESOURCE_TYPE = {
+    "athena:ListWorkGroups",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "redshift-data:CancelStatement",
+    "redshift-data:DescribeStatement",
+    "redshift-data:GetStatementResult",
+}
 
 
 def policies(plan: Plan) -> Iterator[tuple[str, str, str]]:
@@ -206,7 +216,7 @@ def test_what_came_in_is_read_by_no_person_and_not_by_athena(environment: Plan) 
         if kind == "aws_iam_role_policy" and "s3:GetObject" in several(statement["Action"])
         if any(resource.startswith(landing_bucket) for resource in several(statement["Resource"]))
     }
-    assert readers == {"firehose", "landing"}
+    assert readers == {"firehose", "landing", "glue", "emr"}
     key = environment.values["module.platform.module.lake.module.landing_key.aws_kms_key.this"]["policy"]
     (use,) = [
         statement
@@ -214,7 +224,7 @@ def test_what_came_in_is_read_by_no_person_and_not_by_athena(environment: Plan) 
         if statement["Effect"] == "Allow" and "kms:Decrypt" in statement["Action"]
     ]
     roles = {arn.rpartition("-")[2] for arn in use["Condition"]["ArnEquals"]["aws:PrincipalArn"]}
-    assert roles == {"firehose", "producer", "landing"}
+    assert roles == {"firehose", "producer", "landing", "glue", "emr"}
 
 
 # Key by alias, queue by name: who, for what, under which condition. `account` is whoever in the account is allowed by a

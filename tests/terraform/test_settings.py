@@ -31,7 +31,6 @@ NOT_FROM_TERRAFORM = {
 
 # Settings of what infra/terraform does not make yet.
 NOT_YET = {
-    "athena_workgroup",
     "redshift_host",
     "redshift_port",
     "redshift_database",

@@ -1,5 +1,17 @@
 # The whole platform of an environment: what each module needs of another is wired here, and nowhere else.
 
+locals {
+  # Each is a Spark job.
+  scripts = "${path.module}/../../../ingestion/spark/jobs"
+
+  # What the platform's code calls from inside the VPC, by what it calls it for. QuickSight's API has no endpoint.
+  # https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html
+  reached = toset(concat(
+    ["athena", "glue", "kinesis-streams", "kms", "logs", "monitoring", "secretsmanager", "sqs", "sts"],
+    ["emr-serverless"],
+  ))
+}
+
 module "names" {
   source = "../modules/names"
 
@@ -27,7 +39,7 @@ module "lake" {
 
   names         = module.names
   objects       = module.contracts.objects
-  landing_users = [for actor in ["firehose", "producer", "landing"] : module.names.role_arns[actor]]
+  landing_users = [for actor in ["firehose", "producer", "landing", "glue", "emr"] : module.names.role_arns[actor]]
   force_destroy = var.force_destroy
 }
 
@@ -51,6 +63,32 @@ module "catalog" {
   source = "../modules/catalog"
 
   names = module.names
+}
+
+module "compute" {
+  source = "../modules/compute"
+
+  names           = module.names
+  lake_bucket_id  = module.lake.bucket_ids.lake
+  results_key_arn = module.lake.key_arns.lake
+  role_arns       = module.access.role_arns
+  scan_caps_gib   = var.scan_caps_gib
+  spark_caps      = var.spark_caps
+  force_destroy   = var.force_destroy
+  scripts = {
+    for file in fileset(local.scripts, "*.py") : trimsuffix(file, ".py") => "${local.scripts}/${file}"
+    if !startswith(file, "_")
+  }
+}
+
+module "network" {
+  source = "../modules/network"
+
+  names    = module.names
+  cidr     = var.network.cidr
+  zones    = var.network.zones
+  egress   = var.network.egress
+  services = local.reached
 }
 
 module "alarms" {

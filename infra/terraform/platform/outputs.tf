@@ -11,5 +11,6 @@ output "settings" {
     landing_database    = module.names.databases.landing
     quarantine_database = module.names.databases.quarantine
     lake_database       = module.names.databases.lake
+    athena_workgroup    = module.names.workgroups.dbt
   }
 }

@@ -65,3 +65,23 @@ variable "alarm_emails" {
   type        = set(string)
   default     = []
 }
+
+variable "network" {
+  description = "The VPC: its way out (nat-instance, nat, endpoints), its addresses, the letters of its availability zones."
+  type = object({
+    egress = optional(string, "nat-instance")
+    cidr   = optional(string, "10.20.0.0/16")
+    zones  = optional(list(string), ["a", "b", "c"])
+  })
+  default = {}
+}
+
+variable "scan_caps_gib" {
+  description = "Actor => GiB that one of its Athena queries may read before it is stopped."
+  type        = object({ dbt = number, people = number, quicksight = number })
+}
+
+variable "spark_caps" {
+  description = "The most that Spark may take: workers and minutes of a Glue job, vCPUs of all that runs on EMR Serverless."
+  type        = object({ glue_workers = number, glue_minutes = number, emr_vcpus = number })
+}

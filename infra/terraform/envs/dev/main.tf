@@ -11,6 +11,13 @@ module "platform" {
   stream_capacity  = { shards = 1 }
   stream_producers = var.stream_producers
 
+  # The cheapest: about $10 a month.
+  network = { egress = "nat-instance" }
+
+  # 100 GiB are $0.50. Two workers of Glue for half an hour are $0.44.
+  scan_caps_gib = { dbt = 100, people = 20, quicksight = 20 }
+  spark_caps    = { glue_workers = 2, glue_minutes = 30, emr_vcpus = 16 }
+
   # The aim of an idle month.
   budget_usd   = 100
   alarm_emails = var.alarm_emails

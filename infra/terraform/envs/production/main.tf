@@ -11,6 +11,12 @@ module "platform" {
   stream_retention_hours = 168
   stream_producers       = var.stream_producers
 
+  # AWS keeps it up: from $33 a month.
+  network = { egress = "nat" }
+
+  scan_caps_gib = { dbt = 1024, people = 200, quicksight = 200 }
+  spark_caps    = { glue_workers = 10, glue_minutes = 120, emr_vcpus = 128 }
+
   # The arithmetic: watershed cost --env production.
   budget_usd   = 1000
   alarm_emails = var.alarm_emails

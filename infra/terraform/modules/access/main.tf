@@ -9,12 +9,23 @@ locals {
     dbt      = data.aws_iam_policy_document.dbt.json
     serving  = data.aws_iam_policy_document.serving.json
     reader   = data.aws_iam_policy_document.reader.json
+    # One policy: a script runs on either.
+    glue       = data.aws_iam_policy_document.spark.json
+    emr        = data.aws_iam_policy_document.spark.json
+    redshift   = data.aws_iam_policy_document.redshift.json
+    quicksight = data.aws_iam_policy_document.quicksight.json
   }
 
   # Actors that are an AWS service, and what the service tells when it takes the role: without a condition on it somebody
   # of another account could have the service take it. The others' roles are taken by people, and by what runs Dagster.
   # Firehose tells the account as an external ID: https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html
-  services = { firehose = { principal = "firehose.amazonaws.com", tells = "sts:ExternalId" } }
+  services = {
+    firehose   = { principals = ["firehose.amazonaws.com"], tells = "sts:ExternalId" }
+    glue       = { principals = ["glue.amazonaws.com"], tells = "aws:SourceAccount" }
+    emr        = { principals = ["emr-serverless.amazonaws.com"], tells = "aws:SourceAccount" }
+    redshift   = { principals = ["redshift.amazonaws.com", "redshift-serverless.amazonaws.com"], tells = "aws:SourceAccount" }
+    quicksight = { principals = ["quicksight.amazonaws.com"], tells = "aws:SourceAccount" }
+  }
 
   account = "arn:${var.names.partition}:iam::${var.names.account_id}:root"
 
@@ -32,7 +43,7 @@ data "aws_iam_policy_document" "trust" {
 
     principals {
       type        = contains(keys(local.services), each.key) ? "Service" : "AWS"
-      identifiers = try([local.services[each.key].principal], lookup(var.trusted, each.key, [local.account]))
+      identifiers = try(local.services[each.key].principals, lookup(var.trusted, each.key, [local.account]))
     }
 
     dynamic "condition" {

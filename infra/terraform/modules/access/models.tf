@@ -88,6 +88,13 @@ data "aws_iam_policy_document" "dbt" {
       values   = [var.names.key_aliases.lake]
     }
   }
+
+  # A password for some minutes, as a database user of the role's name. The workgroup's ID is AWS's: the account has one.
+  statement {
+    sid       = "Warehouse"
+    actions   = ["redshift-serverless:GetCredentials", "redshift-serverless:GetWorkgroup"]
+    resources = [var.names.redshift_workgroups_arn_pattern]
+  }
 }
 
 # Rows leave the lake by UNLOAD, in dbt's workgroup (orchestration/platform.py).
@@ -140,6 +147,59 @@ data "aws_iam_policy_document" "serving" {
       variable = "kms:ResourceAliases"
       values   = [var.names.key_aliases.lake]
     }
+  }
+
+  # Redshift's UNLOAD writes with its own role, and is asked for by its Data API, which signs in for the caller.
+  statement {
+    sid       = "Warehouse"
+    actions   = ["redshift-data:ExecuteStatement", "redshift-serverless:GetCredentials"]
+    resources = [var.names.redshift_workgroups_arn_pattern]
+  }
+
+  # A statement is no resource type of AWS's. Each actor sees its own alone.
+  statement {
+    sid       = "WarehouseStatements"
+    actions   = ["redshift-data:CancelStatement", "redshift-data:DescribeStatement", "redshift-data:GetStatementResult"]
+    resources = ["*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "redshift-data:statement-owner-iam-userid"
+      values   = ["$${aws:userid}"]
+    }
+  }
+
+  # What it may do to an index is a role of OpenSearch's own.
+  statement {
+    sid       = "Search"
+    actions   = [for method in ["Delete", "Get", "Head", "Post", "Put"] : "es:ESHttp${method}"]
+    resources = ["${var.names.search_domain_arn}/*"]
+  }
+
+  statement {
+    sid = "Dashboards"
+    actions = concat(
+      flatten([
+        for it in ["Dashboard", "DataSet", "DataSource"] : [
+          "quicksight:Create${it}",
+          "quicksight:Describe${it}",
+          "quicksight:Describe${it}Permissions",
+          "quicksight:Update${it}",
+          "quicksight:Update${it}Permissions",
+        ]
+      ]),
+      [
+        "quicksight:CreateIngestion",
+        "quicksight:DescribeDashboardDefinition",
+        "quicksight:DescribeIngestion",
+        "quicksight:ListIngestions",
+        "quicksight:PassDataSet",
+        "quicksight:PassDataSource",
+        "quicksight:UpdateDashboardPublishedVersion",
+      ],
+    )
+    # An ingestion's ARN begins with its data set's.
+    resources = [for kind in ["dashboard", "dataset", "datasource"] : format(var.names.quicksight_arn_pattern, kind)]
   }
 }
 

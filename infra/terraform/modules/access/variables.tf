@@ -1,20 +1,26 @@
 variable "names" {
   description = "Output of the names module."
   type = object({
-    account_id                   = string
-    partition                    = string
-    bucket_arns                  = map(string)
-    database_arns                = map(string)
-    delivery_logs_arn_pattern    = string
-    delivery_streams_arn_pattern = string
-    glue_catalog_arn             = string
-    key_aliases                  = map(string)
-    key_arn_pattern              = string
-    results_prefixes             = map(string)
-    roles                        = map(string)
-    streams_arn_pattern          = string
-    table_arn_patterns           = map(string)
-    workgroup_arns               = map(string)
+    account_id                      = string
+    partition                       = string
+    bucket_arns                     = map(string)
+    database_arns                   = map(string)
+    delivery_logs_arn_pattern       = string
+    delivery_streams_arn_pattern    = string
+    glue_catalog_arn                = string
+    key_aliases                     = map(string)
+    key_arn_pattern                 = string
+    results_prefixes                = map(string)
+    glue_logs_arn_pattern           = string
+    quicksight_arn_pattern          = string
+    redshift_workgroups_arn_pattern = string
+    regional                        = string
+    roles                           = map(string)
+    scripts_prefix                  = string
+    search_domain_arn               = string
+    streams_arn_pattern             = string
+    table_arn_patterns              = map(string)
+    workgroup_arns                  = map(string)
   })
 }
 

@@ -147,3 +147,73 @@ output "workgroup_arns" {
     for actor, name in local.workgroups : actor => "arn:${local.partition}:athena:${local.regional}:workgroup/${name}"
   }
 }
+
+output "scripts_prefix" {
+  description = "Where in the lake bucket the scripts of Spark jobs are."
+  value       = local.scripts_prefix
+}
+
+output "spark" {
+  description = "Begins the name of each Glue job; name of the EMR Serverless application."
+  value       = local.spark
+}
+
+output "glue_jobs_arn_pattern" {
+  description = "ARN of every Glue job of the platform."
+  value       = "arn:${local.partition}:glue:${local.regional}:job/${local.spark}-*"
+}
+
+output "emr_applications_arn_pattern" {
+  description = "ARN of every EMR Serverless application of the account: its ID is AWS's."
+  value       = "arn:${local.partition}:emr-serverless:${local.regional}:/applications/*"
+}
+
+output "glue_logs_arn_pattern" {
+  description = "ARN of what Glue jobs log."
+  value       = "arn:${local.partition}:logs:${local.regional}:log-group:/aws-glue/*"
+}
+
+output "redshift" {
+  description = "Redshift's namespace, workgroup and database, which have one name, and where it answers."
+  value = {
+    name = local.redshift
+    host = "${local.redshift}.${var.account_id}.${var.region}.redshift-serverless.${data.aws_partition.current.dns_suffix}"
+    port = 5439
+  }
+}
+
+output "redshift_workgroups_arn_pattern" {
+  description = "ARN of every Redshift Serverless workgroup of the account: its ID is AWS's."
+  value       = "arn:${local.partition}:redshift-serverless:${local.regional}:workgroup/*"
+}
+
+output "search_domain" {
+  description = "Name of the OpenSearch domain."
+  value       = local.search_domain
+}
+
+output "search_domain_arn" {
+  description = "ARN of the OpenSearch domain."
+  value       = "arn:${local.partition}:es:${local.regional}:domain/${local.search_domain}"
+}
+
+output "search_log_group" {
+  description = "Begins the name of each log group of the OpenSearch domain."
+  value       = "/aws/opensearch/${local.search_domain}/"
+}
+
+output "quicksight" {
+  description = "QuickSight's group of those who may edit what is deployed, its way into the VPC, and the name of the secret that it reads Redshift with."
+  value = {
+    group              = local.quicksight_group
+    group_arn          = "arn:${local.partition}:quicksight:${local.regional}:group/default/${local.quicksight_group}"
+    vpc_connection     = local.quicksight_vpc_connection
+    vpc_connection_arn = "arn:${local.partition}:quicksight:${local.regional}:vpcConnection/${local.quicksight_vpc_connection}"
+    secret             = "${local.prefix}/quicksight"
+  }
+}
+
+output "quicksight_arn_pattern" {
+  description = "ARN of every QuickSight resource of a kind: %s is the kind."
+  value       = "arn:${local.partition}:quicksight:${local.regional}:%s/*"
+}

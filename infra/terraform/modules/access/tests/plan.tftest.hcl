@@ -43,6 +43,48 @@ run "roles_are_taken_by_those_who_are_trusted" {
   }
 }
 
+run "a_service_takes_its_role_for_this_account_only" {
+  command = plan
+
+  variables {
+    names = run.names
+  }
+
+  assert {
+    condition = {
+      for actor in ["glue", "emr", "redshift", "quicksight"] :
+      actor => jsonencode([
+        jsondecode(aws_iam_role.this[actor].assume_role_policy).Statement[0].Principal.Service,
+        jsondecode(aws_iam_role.this[actor].assume_role_policy).Statement[0].Condition.StringEquals["aws:SourceAccount"],
+      ])
+      } == {
+      glue       = jsonencode(["glue.amazonaws.com", "123456789012"])
+      emr        = jsonencode(["emr-serverless.amazonaws.com", "123456789012"])
+      redshift   = jsonencode([["redshift.amazonaws.com", "redshift-serverless.amazonaws.com"], "123456789012"])
+      quicksight = jsonencode(["quicksight.amazonaws.com", "123456789012"])
+    }
+    error_message = jsonencode([for role in aws_iam_role.this : role.assume_role_policy])
+  }
+
+  # Redshift reads models and writes unloads, and sees nothing of what came in.
+  assert {
+    condition = toset(flatten([
+      for statement in jsondecode(output.policies.redshift).Statement : statement.Resource
+      if length(setintersection(flatten([statement.Action]), ["s3:GetObject", "s3:PutObject"])) > 0
+    ])) == toset(["arn:aws:s3:::watershed-dev-lake/lake/*", "arn:aws:s3:::watershed-dev-results/unload/*"])
+    error_message = output.policies.redshift
+  }
+
+  # A statement's answer is for who asked.
+  assert {
+    condition = [
+      for statement in jsondecode(output.policies.serving).Statement : statement.Condition.StringEquals["redshift-data:statement-owner-iam-userid"]
+      if contains(flatten([statement.Action]), "redshift-data:GetStatementResult")
+    ] == ["$${aws:userid}"]
+    error_message = output.policies.serving
+  }
+}
+
 run "an_actor_that_does_not_exist_is_refused" {
   command = plan
 

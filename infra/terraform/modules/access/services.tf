@@ -1,0 +1,79 @@
+# What services do on the platform's behalf while they work for it: Spark, Redshift, QuickSight.
+
+# The landing and the maintenance, on Spark.
+data "aws_iam_policy_document" "spark" {
+  source_policy_documents = [data.aws_iam_policy_document.landing.json]
+
+  statement {
+    sid       = "Scripts"
+    actions   = ["s3:GetObject"]
+    resources = ["${local.lake_bucket}/${var.names.scripts_prefix}*"]
+  }
+
+  # Glue's own log groups, which it makes by itself.
+  statement {
+    sid       = "Logs"
+    actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = [var.names.glue_logs_arn_pattern]
+  }
+}
+
+# Reads the lake's models where they lie, and writes rows for the search index. Its KMS key is used by grants.
+# https://docs.aws.amazon.com/redshift/latest/dg/c-spectrum-iam-policies.html
+data "aws_iam_policy_document" "redshift" {
+  statement {
+    sid       = "Catalog"
+    actions   = local.catalog_reads
+    resources = [var.names.glue_catalog_arn, var.names.database_arns.lake, var.names.table_arn_patterns.lake]
+  }
+
+  statement {
+    sid       = "Buckets"
+    actions   = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
+    resources = [local.lake_bucket, local.results_bucket]
+  }
+
+  statement {
+    sid       = "Models"
+    actions   = ["s3:GetObject"]
+    resources = ["${local.lake_bucket}/lake/*"]
+  }
+
+  statement {
+    sid       = "Unloaded"
+    actions   = local.writes
+    resources = ["${local.results_bucket}/unload/*"]
+  }
+
+  statement {
+    sid       = "Key"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [var.names.key_arn_pattern]
+
+    condition {
+      test     = "ForAnyValue:StringEquals"
+      variable = "kms:ResourceAliases"
+      values   = [var.names.key_aliases.lake]
+    }
+  }
+}
+
+# QuickSight's network interfaces in the VPC, by which it reaches Redshift. It reads nothing with this role.
+# https://docs.aws.amazon.com/quicksight/latest/user/vpc-creating-a-connection-in-quicksight.html
+data "aws_iam_policy_document" "quicksight" {
+  statement {
+    sid     = "NetworkInterfaces"
+    actions = ["ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:ModifyNetworkInterfaceAttribute"]
+    resources = [
+      for kind in ["network-interface", "security-group", "subnet"] :
+      "arn:${var.names.partition}:ec2:${var.names.regional}:${kind}/*"
+    ]
+  }
+
+  # EC2 has no resource type for what describes.
+  statement {
+    sid       = "Look"
+    actions   = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets"]
+    resources = ["*"]
+  }
+}
