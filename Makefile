@@ -69,7 +69,12 @@ terraform-fmt: ## Format infra/terraform
 	@terraform fmt -recursive infra/terraform
 
 # TERRAFORM_MIRROR=<folder> takes Terraform's AWS provider from a file-system mirror.
-test-infra: $(VENV)/.locked ## infra/terraform: format, validity, plans of modules and environments; no account needed
+.venv-infra/.locked: requirements-infra.lock $(UV)
+	@$(UV) venv --quiet --allow-existing --python $(BIN)/python .venv-infra
+	@$(UV) pip sync --quiet --python .venv-infra/bin/python --require-hashes requirements-infra.lock
+	@touch $@
+
+test-infra: $(VENV)/.locked .venv-infra/.locked ## infra/terraform: format, validity, plans of modules and environments; no account needed
 	@$(BIN)/pytest -m terraform -rs --durations=5 tests/terraform
 
 .PHONY: docs tutorial
@@ -111,6 +116,7 @@ COMPILE = $(UV) pip compile --universal --python-version 3.11 --generate-hashes 
 lock: $(UV) ## Resolve the dependencies anew
 	@$(COMPILE) --all-extras pyproject.toml --output-file requirements.lock
 	@$(COMPILE) requirements-docs.in --output-file requirements-docs.lock
+	@$(COMPILE) requirements-infra.in --output-file requirements-infra.lock
 
 reset: $(VENV)/.locked ## End the local services and clear the local state
 	@$(BIN)/watershed reset --yes

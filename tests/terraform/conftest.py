@@ -103,10 +103,14 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
 
 @dataclass(frozen=True)
 class Plan:
-    """What an apply to an empty account would make. `values` leaves out what is known after apply only."""
+    """What an apply to an empty account would make. `values` leaves out what is known after apply only.
+
+    `document` is all of it: https://developer.hashicorp.com/terraform/internals/json-format
+    """
 
     values: Mapping[str, Mapping[str, Any]]
     outputs: Mapping[str, Any]
+    document: Mapping[str, Any]
 
     def of(self, kind: str) -> dict[str, Mapping[str, Any]]:
         """The values of each resource of a type, by address."""
@@ -155,7 +159,7 @@ def plan(terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Plan
         terraform.run(folder, "plan", *options, *file, "-out=plan.bin")
         document = json.loads(terraform.run(folder, "show", "-json", "plan.bin"))
         outputs = {name: output.get("value") for name, output in document["planned_values"]["outputs"].items()}
-        return Plan(dict(_resources(document["planned_values"]["root_module"])), outputs)
+        return Plan(dict(_resources(document["planned_values"]["root_module"])), outputs, document)
 
     return planned
 
