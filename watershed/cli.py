@@ -383,6 +383,27 @@ def preview(
             typer.launch(page.resolve().as_uri())
 
 
+@app.command()
+def cost(
+    env: Annotated[Literal["dev", "production"], typer.Option("--env", help="The environment, as Terraform has it.")],
+    events_per_second: Annotated[
+        float, typer.Option(min=0, help="Show the arithmetic at this rate; 0 is idle.")
+    ] = 10.0,
+    price: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=DOLLARS", help="A price in place of the table's.")
+    ] = None,
+) -> None:
+    """Tell what an environment costs on AWS in a month: line by line at a rate, and idle, at 10 and 1,000 events/s."""
+    from ingestion.contract import load_contracts
+    from watershed.cost import Model, Sources, load_assumptions, load_environments, load_prices
+    from watershed.cost_report import print_cost, read_prices
+
+    prices = read_prices(load_prices(), price or [])
+    sources = Sources.of(load_contracts(CONTRACTS_DIR))
+    model = Model(prices, load_environments()[env], sources, load_assumptions())
+    print_cost(console, env, model, (10, 1_000), events_per_second)
+
+
 new = typer.Typer(help="Draft what a team declares.", no_args_is_help=True)
 app.add_typer(new, name="new")
 

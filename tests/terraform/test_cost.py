@@ -1,7 +1,8 @@
-"""`watershed cost` counts what the plans make: an environment's row in infra/cost/environments.yaml is equal to its plan."""
+"""`watershed cost` counts what the plans make: a row of infra/cost/environments.yaml is equal to its plan."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -72,7 +73,8 @@ def told(request: pytest.FixtureRequest) -> tuple[Environment, Plan]:
 
 def kind_of(address: str) -> str:
     """The resource type in an address."""
-    return address.split("[")[0].split(".")[-2]
+    (kind,) = re.findall(r"(?:^|\.)(aws_\w+)\.", address)
+    return kind
 
 
 def test_what_stands_costs_as_the_table_counts_it(told: tuple[Environment, Plan]) -> None:
