@@ -41,12 +41,13 @@ def local_settings(aws_endpoint_url: str, state_dir: Path) -> Settings:
     )
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say what one worker runs: the tests of a file, whose fixtures they share, and all that read January 2013."""
-    for item in items:
-        fixtures: list[str] = getattr(item, "fixturenames", [])
-        item.add_marker(pytest.mark.xdist_group("january" if "january" in fixtures else str(item.path)))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Say what one worker runs: the tests of a file, whose fixtures they share, and all that read January 2013.
+
+    Here, since pytest-xdist reads the groups before any other hook sees the whole collection.
+    """
+    fixtures: list[str] = getattr(item, "fixturenames", [])
+    item.add_marker(pytest.mark.xdist_group("january" if "january" in fixtures else str(item.path)))
 
 
 @pytest.fixture
