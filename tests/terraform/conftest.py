@@ -20,6 +20,8 @@ TERRAFORM_DIR = PROJECT_ROOT / "infra" / "terraform"
 MIRROR_VARIABLE = "TERRAFORM_MIRROR"
 ACCOUNT_ID = "123456789012"
 
+UNKNOWN = "(known after apply)"
+
 _PROVIDER = "registry.terraform.io/hashicorp/aws"
 _USUAL_MIRRORS = (
     "/usr/share/terraform/plugins",
@@ -158,7 +160,7 @@ def plan(terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Plan
         file = [f"-var-file={variables}"] if variables else []
         terraform.run(folder, "plan", *options, *file, "-out=plan.bin")
         document = json.loads(terraform.run(folder, "show", "-json", "plan.bin"))
-        outputs = {name: output.get("value") for name, output in document["planned_values"]["outputs"].items()}
+        outputs = {name: _told(change) for name, change in document["output_changes"].items()}
         return Plan(dict(_resources(document["planned_values"]["root_module"])), outputs, document)
 
     return planned
@@ -167,6 +169,15 @@ def plan(terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Plan
 def settings_of(plan: Plan) -> Settings:
     """The settings as a deployed process would read them from Terraform's output."""
     return Settings(**plan.outputs["settings"])
+
+
+def _told(change: Mapping[str, Any]) -> Any:
+    """An output's value; where part of it is known after apply only, UNKNOWN is in its place."""
+    if change["after_unknown"] is True:
+        return UNKNOWN
+    if not change["after_unknown"]:
+        return change["after"]
+    return change["after"] | {name: UNKNOWN for name, unknown in change["after_unknown"].items() if unknown}
 
 
 def _resources(module: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:

@@ -18,10 +18,12 @@ pytestmark = pytest.mark.terraform
 
 # Attributes that hold a policy, by resource type. A role has two: who may take it, and what it may do.
 POLICIES = {
+    "aws_cloudwatch_log_resource_policy": "policy_document",
     "aws_iam_role": "assume_role_policy",
     "aws_iam_role_policy": "policy",
     "aws_kinesis_resource_policy": "policy",
     "aws_kms_key": "policy",
+    "aws_opensearch_domain": "access_policies",
     "aws_s3_bucket_policy": "policy",
     "aws_sqs_queue_policy": "policy",
     "aws_sns_topic_policy": "policy",
@@ -29,10 +31,12 @@ POLICIES = {
 # Of a role's inline policies together, of a trust policy by default, of a bucket's, a key's, a queue's.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 LONGEST = {
+    "aws_cloudwatch_log_resource_policy": 5_120,
     "aws_iam_role": 2_048,
     "aws_iam_role_policy": 10_240,
     "aws_kinesis_resource_policy": 20_480,
     "aws_kms_key": 32_768,
+    "aws_opensearch_domain": 102_400,
     "aws_s3_bucket_policy": 20_480,
     "aws_sqs_queue_policy": 8_192,
     "aws_sns_topic_policy": 30_720,
@@ -49,6 +53,11 @@ NAMES = {
     ("aws_cloudwatch_log_group", "name"): r"[\w/.#-]{1,512}",
     ("aws_athena_workgroup", "name"): r"[a-zA-Z0-9._-]{1,128}",
     ("aws_emrserverless_application", "name"): r"[A-Za-z0-9._/#-]{1,64}",
+    ("aws_redshiftserverless_namespace", "namespace_name"): r"[a-z0-9-]{3,64}",
+    ("aws_redshiftserverless_workgroup", "workgroup_name"): r"[a-z0-9-]{3,64}",
+    ("aws_quicksight_vpc_connection", "vpc_connection_id"): r"[\w-]{1,1000}",
+    ("aws_secretsmanager_secret", "name"): r"[\w/+=.@-]{1,512}",
+    ("aws_security_group", "name"): r"(?!sg-)[\w .:/()#,@+=&;{}!$*-]{1,255}",
     ("aws_opensearch_domain", "domain_name"): r"[a-z][a-z0-9-]{2,27}",
 }
 # Actions for which AWS has no resource type. Key policies are apart: `*` is the key itself there.
@@ -233,6 +242,12 @@ THROUGH = {
     "stream": ["firehose.us-east-1.amazonaws.com", "kinesis.us-east-1.amazonaws.com"],
     "landing": ["s3.us-east-1.amazonaws.com"],
     "lake": ["s3.us-east-1.amazonaws.com"],
+    "warehouse": [
+        "redshift-serverless.us-east-1.amazonaws.com",
+        "redshift.us-east-1.amazonaws.com",
+        "secretsmanager.us-east-1.amazonaws.com",
+    ],
+    "search": ["es.us-east-1.amazonaws.com"],
 }
 
 

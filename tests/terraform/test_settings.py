@@ -25,21 +25,7 @@ NOT_FROM_TERRAFORM = {
     "warehouse_target": "follows from the environment",
     "warehouse_schema": "a schema in the warehouse is SQL",
     "landing_batch_mib": "how much one process takes at once",
-    "opensearch_required": "whether a missing search engine is a failure",
     "lineage_url": "a page that is published by other means",
-}
-
-# Settings of what infra/terraform does not make yet.
-NOT_YET = {
-    "redshift_host",
-    "redshift_port",
-    "redshift_database",
-    "redshift_workgroup",
-    "redshift_unload_role_arn",
-    "opensearch_url",
-    "quicksight_principal_arn",
-    "quicksight_secret_arn",
-    "quicksight_vpc_connection_arn",
 }
 
 
@@ -47,7 +33,7 @@ def test_terraform_and_the_settings_know_the_same_names(dev: Plan) -> None:
     told = set(dev.outputs["settings"])
     known = set(Settings.model_fields)
     assert told - known == set()
-    assert known - told - set(NOT_FROM_TERRAFORM) == NOT_YET
+    assert known - told == set(NOT_FROM_TERRAFORM)
     assert told & set(NOT_FROM_TERRAFORM) == set()
 
 

@@ -3,12 +3,13 @@
 
 locals {
   policies = {
-    firehose = data.aws_iam_policy_document.firehose.json
-    producer = data.aws_iam_policy_document.producer.json
-    landing  = data.aws_iam_policy_document.landing.json
-    dbt      = data.aws_iam_policy_document.dbt.json
-    serving  = data.aws_iam_policy_document.serving.json
-    reader   = data.aws_iam_policy_document.reader.json
+    firehose  = data.aws_iam_policy_document.firehose.json
+    producer  = data.aws_iam_policy_document.producer.json
+    landing   = data.aws_iam_policy_document.landing.json
+    dbt       = data.aws_iam_policy_document.dbt.json
+    serving   = data.aws_iam_policy_document.serving.json
+    reader    = data.aws_iam_policy_document.reader.json
+    bootstrap = data.aws_iam_policy_document.bootstrap.json
     # One policy: a script runs on either.
     glue       = data.aws_iam_policy_document.spark.json
     emr        = data.aws_iam_policy_document.spark.json

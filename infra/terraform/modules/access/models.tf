@@ -201,6 +201,13 @@ data "aws_iam_policy_document" "serving" {
     # An ingestion's ARN begins with its data set's.
     resources = [for kind in ["dashboard", "dataset", "datasource"] : format(var.names.quicksight_arn_pattern, kind)]
   }
+
+  # QuickSight looks into the secret as whoever makes a data source with it.
+  statement {
+    sid       = "DashboardsSecret"
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = [var.names.warehouse_secret_arn_patterns.quicksight]
+  }
 }
 
 # People who read: what models publish, not what came in.

@@ -19,18 +19,19 @@ variable "names" {
     scripts_prefix                  = string
     search_domain_arn               = string
     streams_arn_pattern             = string
+    warehouse_secret_arn_patterns   = map(string)
     table_arn_patterns              = map(string)
     workgroup_arns                  = map(string)
   })
 }
 
 variable "trusted" {
-  description = "Actor (producer, landing, dbt, serving, reader) => ARNs of the principals that may take its role. Without an entry: whoever in the account has a policy that says so."
+  description = "Actor (producer, landing, dbt, serving, reader, bootstrap) => ARNs of the principals that may take its role. Without an entry: whoever in the account has a policy that says so."
   type        = map(list(string))
   default     = {}
 
   validation {
-    condition     = length(setsubtract(keys(var.trusted), ["producer", "landing", "dbt", "serving", "reader"])) == 0
-    error_message = "trusted names ${join(", ", keys(var.trusted))}; the actors are producer, landing, dbt, serving, reader."
+    condition     = length(setsubtract(keys(var.trusted), ["producer", "landing", "dbt", "serving", "reader", "bootstrap"])) == 0
+    error_message = "trusted names ${join(", ", keys(var.trusted))}; the actors are producer, landing, dbt, serving, reader, bootstrap."
   }
 }

@@ -217,3 +217,11 @@ output "quicksight_arn_pattern" {
   description = "ARN of every QuickSight resource of a kind: %s is the kind."
   value       = "arn:${local.partition}:quicksight:${local.regional}:%s/*"
 }
+
+output "warehouse_secret_arn_patterns" {
+  description = "ARNs of the secrets of Redshift's users: the administrator's, which Redshift names, and the one that QuickSight reads as. AWS adds six characters to each."
+  value = {
+    admin      = "arn:${local.partition}:secretsmanager:${local.regional}:secret:redshift!${local.redshift}-admin-*"
+    quicksight = "arn:${local.partition}:secretsmanager:${local.regional}:secret:${local.prefix}/quicksight-*"
+  }
+}
