@@ -1,6 +1,10 @@
 # The whole platform of an environment: what each module needs of another is wired here, and nowhere else.
 
 locals {
+  # What an environment may do without.
+  search     = { for search in var.search[*] : "this" => search }
+  dashboards = { for dashboards in var.dashboards[*] : "this" => dashboards }
+
   # Each is a Spark job.
   scripts = "${path.module}/../../../ingestion/spark/jobs"
 
@@ -8,7 +12,7 @@ locals {
   # https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html
   reached = toset(concat(
     ["athena", "glue", "kinesis-streams", "kms", "logs", "monitoring", "secretsmanager", "sqs", "sts"],
-    ["emr-serverless"],
+    ["emr-serverless", "redshift-data", "redshift-serverless"],
   ))
 }
 
@@ -91,12 +95,57 @@ module "network" {
   services = local.reached
 }
 
+module "warehouse" {
+  source = "../modules/warehouse"
+
+  names                = module.names
+  role_arn             = module.access.role_arns.redshift
+  subnet_ids           = module.network.private_subnet_ids
+  security_group_id    = module.network.security_group_ids.warehouse
+  rpus                 = var.warehouse.rpus
+  limit                = var.warehouse.limit
+  enhanced_vpc_routing = var.warehouse.enhanced_vpc_routing
+}
+
+module "search" {
+  source   = "../modules/search"
+  for_each = local.search
+
+  names             = module.names
+  subnet_ids        = module.network.private_subnet_ids
+  security_group_id = module.network.security_group_ids.search
+  master_role_arn   = module.names.role_arns.bootstrap
+  user_role_arns    = [module.names.role_arns.serving]
+  instance_type     = each.value.instance_type
+  nodes             = each.value.nodes
+  volume_gib        = each.value.volume_gib
+  make_service_role = each.value.make_service_role
+}
+
+module "dashboards" {
+  source   = "../modules/dashboards"
+  for_each = local.dashboards
+
+  names                = module.names
+  role_arn             = module.access.role_arns.quicksight
+  subnet_ids           = module.network.private_subnet_ids
+  security_group_id    = module.network.security_group_ids.dashboards
+  authors              = each.value.authors
+  secret_recovery_days = var.force_destroy ? 0 : 30
+}
+
 module "alarms" {
   source = "../modules/alarms"
 
   names      = module.names
   streams    = module.stream.stream_names
   deliveries = { for delivery, is in module.contracts.deliveries : delivery => is.buffer_seconds }
+  warehouse = {
+    workgroup      = module.warehouse.workgroup
+    usage_limit_id = module.warehouse.usage_limit_id
+    rpu_hours      = var.warehouse.limit.rpu_hours
+  }
+  search     = one([for search in values(local.search) : { domain = module.names.search_domain, nodes = search.nodes, volume_gib = search.volume_gib }])
   budget_usd = var.budget_usd
   emails     = var.alarm_emails
 

@@ -12,5 +12,18 @@ output "settings" {
     quarantine_database = module.names.databases.quarantine
     lake_database       = module.names.databases.lake
     athena_workgroup    = module.names.workgroups.dbt
+
+    redshift_host            = module.names.redshift.host
+    redshift_port            = module.names.redshift.port
+    redshift_database        = module.names.redshift.name
+    redshift_workgroup       = module.names.redshift.name
+    redshift_unload_role_arn = module.names.role_arns.redshift
+
+    opensearch_url      = join("", [for search in module.search : search.url])
+    opensearch_required = var.search != null
+
+    quicksight_principal_arn      = var.dashboards == null ? null : module.names.quicksight.group_arn
+    quicksight_vpc_connection_arn = var.dashboards == null ? null : module.names.quicksight.vpc_connection_arn
+    quicksight_secret_arn         = one([for dashboards in module.dashboards : dashboards.secret_arn])
   }
 }

@@ -91,3 +91,34 @@ variable "spark_caps" {
   description = "The most that Spark may take: workers and minutes of a Glue job, vCPUs of all that runs on EMR Serverless."
   type        = object({ glue_workers = number, glue_minutes = number, emr_vcpus = number })
 }
+
+variable "warehouse" {
+  description = "Redshift Serverless: capacity in RPUs at first and at most, RPU-hours that may be used within a period, whether COPY and UNLOAD go through the VPC."
+  type = object({
+    rpus                 = object({ base = number, max = number })
+    limit                = object({ rpu_hours = number, period = string })
+    enhanced_vpc_routing = optional(bool, false)
+  })
+}
+
+variable "search" {
+  description = "The OpenSearch domain: type of its nodes, how many, GiB of disk of each, whether the account lacks OpenSearch's service-linked role. Null: none."
+  type = object({
+    instance_type     = optional(string, "t3.small.search")
+    nodes             = optional(number, 1)
+    volume_gib        = optional(number, 10)
+    make_service_role = optional(bool, true)
+  })
+  default = null
+}
+
+variable "dashboards" {
+  description = "QuickSight: names of its users who may edit what is deployed. Null: none. The account has to be subscribed: layers/quicksight."
+  type        = object({ authors = optional(set(string), []) })
+  default     = null
+
+  validation {
+    condition     = var.dashboards == null || var.network.egress != "endpoints"
+    error_message = "dashboards are on and egress is endpoints: QuickSight's API has no endpoint in a VPC. Write nat-instance or nat."
+  }
+}

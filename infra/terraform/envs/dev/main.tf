@@ -18,6 +18,17 @@ module "platform" {
   scan_caps_gib = { dbt = 100, people = 20, quicksight = 20 }
   spark_caps    = { glue_workers = 2, glue_minutes = 30, emr_vcpus = 16 }
 
+  # Sleeps for nothing. A day of 16 RPU-hours is $6 at most. 4 RPUs are not to be had in every region: 8 are.
+  warehouse = {
+    rpus  = { base = 4, max = 8 }
+    limit = { rpu_hours = 16, period = "daily" }
+  }
+
+  # One node is $27 a month, with its disk.
+  search = { instance_type = "t3.small.search", nodes = 1, volume_gib = 10 }
+
+  dashboards = var.dashboards
+
   # The aim of an idle month.
   budget_usd   = 100
   alarm_emails = var.alarm_emails

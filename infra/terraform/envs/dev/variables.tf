@@ -22,7 +22,7 @@ variable "stream_producers" {
 }
 
 variable "trusted" {
-  description = "Actor (producer, landing, dbt, serving, reader) => ARNs of the principals that may take its role. Without an entry: whoever in the account has a policy that says so."
+  description = "Actor (producer, landing, dbt, serving, reader, bootstrap) => ARNs of the principals that may take its role. Without an entry: whoever in the account has a policy that says so."
   type        = map(list(string))
   default     = {}
 }
@@ -31,4 +31,10 @@ variable "alarm_emails" {
   description = "Addresses that are told of alarms. Empty: nobody is, until somebody subscribes to the topic."
   type        = set(string)
   default     = []
+}
+
+variable "dashboards" {
+  description = "QuickSight: names of its users who may edit what is deployed. Null: none. The account has to be subscribed: layers/quicksight."
+  type        = object({ authors = optional(set(string), []) })
+  default     = null
 }

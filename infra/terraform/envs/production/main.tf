@@ -17,6 +17,18 @@ module "platform" {
   scan_caps_gib = { dbt = 1024, people = 200, quicksight = 200 }
   spark_caps    = { glue_workers = 10, glue_minutes = 120, emr_vcpus = 128 }
 
+  # A month of 1,000 RPU-hours is $375 at most.
+  warehouse = {
+    rpus                 = { base = 8, max = 64 }
+    limit                = { rpu_hours = 1000, period = "monthly" }
+    enhanced_vpc_routing = true
+  }
+
+  # A node may fail.
+  search = { instance_type = "m7g.large.search", nodes = 2, volume_gib = 50 }
+
+  dashboards = var.dashboards
+
   # The arithmetic: watershed cost --env production.
   budget_usd   = 1000
   alarm_emails = var.alarm_emails
