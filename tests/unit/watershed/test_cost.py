@@ -64,8 +64,8 @@ def usd(estimate: Estimate, service: str, what: str) -> Any:
         (0, "S3", "looking for objects", 0.876),
         (0, "OpenSearch", "t3.small.search", 26.28),
         (0, "OpenSearch", "volumes", 1.22),
-        # Six of streams, two of the delivery, dead letters, three more.
-        (0, "CloudWatch", "alarms", 1.20),
+        # Six of streams, two of the delivery, dead letters, seven more.
+        (0, "CloudWatch", "alarms", 1.60),
         (0, "Network", "NAT instance", 6.132),
         (0, "Network", "public addresses", 3.65),
         # What costs nothing while nothing comes.
