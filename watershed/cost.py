@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict
@@ -20,6 +20,7 @@ COST_DIR = PROJECT_ROOT / "infra" / "cost"
 HOURS = 730
 """Of a month, as AWS counts."""
 GB = 1024**3
+_HOURS_OF = {"daily": 24, "weekly": 7 * 24, "monthly": HOURS}
 _MIN_ATHENA_BYTES = 10 * 1024**2
 # Of a shard: records and bytes in a second. https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
 _SHARD_RECORDS, _SHARD_BYTES = 1_000, 1024**2
@@ -67,9 +68,11 @@ class Search(_Value):
 
 
 class Warehouse(_Value):
-    """The Redshift Serverless workgroup."""
+    """The Redshift Serverless workgroup, and the RPU-hours that its usage limit grants in a period."""
 
     base_rpu: int
+    limit_rpu_hours: int
+    limit_period: Literal["daily", "weekly", "monthly"]
 
 
 class Dashboards(_Value):
@@ -190,7 +193,7 @@ class Model:
             for service, what, price, *factors in _items(self, events_per_second)
             if math.prod(factor for factor, _ in factors)
         )
-        return Estimate(events_per_second, lines, tuple(_warnings(self, events_per_second)))
+        return Estimate(events_per_second, lines, tuple(_warnings(self, events_per_second, lines)))
 
     def assumed(self, name: str) -> float:
         """The value of an assumption."""
@@ -347,7 +350,7 @@ def _standing(model: Model, rate: float) -> Iterator[_Item]:
     yield "Secrets Manager", "secrets", "secret_month", (environment.secrets, "secrets")
 
 
-def _warnings(model: Model, rate: float) -> Iterator[str]:
+def _warnings(model: Model, rate: float, lines: Sequence[Line]) -> Iterator[str]:
     """What the environment as it is would not stand."""
     if model.environment.shards is not None and (more := _more_shards(model, rate)):
         yield (
@@ -357,6 +360,14 @@ def _warnings(model: Model, rate: float) -> Iterator[str]:
     firehose = rate * model.assumed("firehose_share")
     if firehose > _FIREHOSE_RECORDS:
         yield f"Firehose takes {_FIREHOSE_RECORDS:,} records/s until AWS raises the quota; {firehose:,.0f} would come."
+    if warehouse := model.environment.warehouse:
+        month = sum(line.quantity for line in lines if line.price_name == "redshift_rpu_hour")
+        used = month / HOURS * _HOURS_OF[warehouse.limit_period]
+        if used > warehouse.limit_rpu_hours:
+            yield (
+                f"Marts use {used:,.0f} RPU-hours {warehouse.limit_period}, and Redshift's usage limit is"
+                f" {warehouse.limit_rpu_hours:,}: then its queries fail until the period ends."
+            )
     if search := model.environment.search:
         rows = math.prod(factor for factor, _ in _rows(model, rate))
         needed = rows * model.assumed("index_bytes_per_row") / GB

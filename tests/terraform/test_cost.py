@@ -129,6 +129,11 @@ def test_the_domain_and_the_warehouse_are_as_the_table_says(told: tuple[Environm
     for workgroup in plan.of("aws_redshiftserverless_workgroup").values():
         assert environment.warehouse is not None
         assert workgroup["base_capacity"] == environment.warehouse.base_rpu
+    for limit in plan.of("aws_redshiftserverless_usage_limit").values():
+        assert environment.warehouse is not None
+        assert limit["usage_type"] == "serverless-compute"
+        found = limit["amount"], limit["period"]
+        assert found == (environment.warehouse.limit_rpu_hours, environment.warehouse.limit_period)
 
 
 def test_nothing_is_made_whose_cost_nobody_has_thought_of(told: tuple[Environment, Plan]) -> None:

@@ -101,7 +101,9 @@ def test_a_price_that_nobody_found_is_left_out_of_the_sum_and_asked_for() -> Non
 
 def test_what_would_not_hold_is_said() -> None:
     assert model().estimate(0).warnings == ()
-    told = " ".join(model().estimate(60_000).warnings)
+    # Four RPU, 96 times a day three minutes: 19 RPU-hours.
+    told = " ".join(model(mart_build_minutes=3).estimate(60_000).warnings)
+    assert "Marts use 19 RPU-hours daily" in told
     assert "53 shards more" in told
     assert "Firehose takes 5,000" in told
     assert "the search index has" in told
@@ -144,6 +146,15 @@ def test_the_command_shows_lines_sums_and_what_is_not_in_it() -> None:
     assert result.exit_code == 0, result.output
     for told in ("Kinesis", "1,000 events/s", "dev idle", "Not in it", "$9"):
         assert told in result.output
+
+
+def test_the_page_on_cost_tells_what_the_program_works_out() -> None:
+    page = (PROJECT_ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
+    sources = Sources.of(load_contracts(CONTRACTS_DIR))
+    for name, environment in load_environments().items():
+        found = Model(load_prices(), environment, sources, load_assumptions())
+        sums = " | ".join(f"{found.estimate(rate).usd:,.0f}" for rate in (0, 10, 1_000))
+        assert f"| {name} | {sums} |" in page
 
 
 @pytest.mark.parametrize(
