@@ -58,6 +58,14 @@ def test_only_tables_of_safe_types_cross_from_lake_to_warehouse(parsed: dict[str
             assert int(match["length"] or 0) <= LONGEST_STRING, f"{name}.{column['name']} is cut by Spectrum"
 
 
+def test_what_athena_builds_as_a_table_is_an_iceberg_table(parsed: dict[str, Parsed]) -> None:
+    """Its workgroup decides where results go: a table of Hive's kind would lie among them, and expire with them."""
+    models = parsed["athena"].models.values()
+    tables = [m for m in models if m["config"]["meta"]["layer"] == "lake" and m["config"]["materialized"] != "view"]
+    assert tables
+    assert not [m["name"] for m in tables if m["config"].get("table_type") != "iceberg"]
+
+
 def test_every_column_is_described_and_has_an_ansi_type(project: Parsed) -> None:
     for name, model in project.models.items():
         assert model["columns"], f"{name} has no columns"
