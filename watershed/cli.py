@@ -387,7 +387,7 @@ def preview(
 def cost(
     env: Annotated[Literal["dev", "production"], typer.Option("--env", help="The environment, as Terraform has it.")],
     events_per_second: Annotated[
-        float, typer.Option(min=0, help="Show the arithmetic at this rate; 0 is idle.")
+        float, typer.Option(min=0, max=10_000_000, help="Show the arithmetic at this rate; 0 is idle.")
     ] = 10.0,
     price: Annotated[
         list[str] | None, typer.Option(metavar="NAME=DOLLARS", help="A price in place of the table's.")
