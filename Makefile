@@ -51,7 +51,7 @@ latency: setup ## Event to searchable, measured stage by stage on a state of its
 	@$(BIN)/watershed latency
 
 test: setup ## All tests but the rehearsal: a few minutes
-	@$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+	@$(BIN)/pytest --numprocesses auto --maxprocesses 4 --no-loadscope-reorder
 
 tutorial: setup ## Follow docs/tutorial.md to the letter, in a copy of the project: a minute or two
 	@$(BIN)/pytest -m tutorial --log-cli-level=INFO --log-cli-format='%(message)s' tests/tutorial

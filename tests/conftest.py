@@ -10,8 +10,10 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from infra.local.aws.engine import answering_pid
 from orchestration.settings import DEFAULTS, Environment, Settings, settings
@@ -41,13 +43,26 @@ def local_settings(aws_endpoint_url: str, state_dir: Path) -> Settings:
     )
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Say what one worker runs: the tests of a file, whose fixtures they share, and all that read January 2013.
+# Files whose tests share one lake that holds January 2013: it takes long to make.
+_JANUARY = {
+    "tests/integration/dbt/test_connection.py",
+    "tests/integration/dbt/test_january.py",
+    "tests/integration/serving/test_search_docs.py",
+}
 
-    Here, since pytest-xdist reads the groups before any other hook sees the whole collection.
-    """
-    fixtures: list[str] = getattr(item, "fixturenames", [])
-    item.add_marker(pytest.mark.xdist_group("january" if "january" in fixtures else str(item.path)))
+
+class _Scheduling(LoadScopeScheduling):
+    """One worker runs the tests of a file, whose fixtures they share, in their order; and one all of `_JANUARY`."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.split("::", maxsplit=1)[0]
+        return "january" if path in _JANUARY else path
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """How pytest-xdist hands out tests."""
+    return _Scheduling(config, log)
 
 
 @pytest.fixture
