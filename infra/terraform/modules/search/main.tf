@@ -8,7 +8,10 @@ locals {
   # The first zones by their letter: a domain takes as many subnets as it has zones.
   zones = slice(sort(keys(var.subnet_ids)), 0, local.spread)
 
-  logs = { application = "ES_APPLICATION_LOGS", audit = "AUDIT_LOGS" }
+  logs = {
+    application = { type = "ES_APPLICATION_LOGS", days = var.log_days }
+    audit       = { type = "AUDIT_LOGS", days = var.audit_log_days }
+  }
 }
 
 module "key" {
@@ -31,7 +34,7 @@ resource "aws_cloudwatch_log_group" "this" {
   for_each = local.logs
 
   name              = "${var.names.search_log_group}${each.key}"
-  retention_in_days = var.log_days
+  retention_in_days = each.value.days
 }
 
 data "aws_iam_policy_document" "logs" {
@@ -142,7 +145,7 @@ resource "aws_opensearch_domain" "this" {
     for_each = local.logs
 
     content {
-      log_type                 = log_publishing_options.value
+      log_type                 = log_publishing_options.value.type
       cloudwatch_log_group_arn = aws_cloudwatch_log_group.this[log_publishing_options.key].arn
     }
   }

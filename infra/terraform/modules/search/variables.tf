@@ -83,7 +83,13 @@ variable "make_service_role" {
 }
 
 variable "log_days" {
-  description = "For how many days the logs are kept. One of the numbers that CloudWatch Logs takes."
+  description = "For how many days errors and warnings are kept. One of the numbers that CloudWatch Logs takes."
   type        = number
   default     = 30
+}
+
+variable "audit_log_days" {
+  description = "For how many days it is kept who asked for what. OpenSearch writes it once its security plugin is told to."
+  type        = number
+  default     = 365
 }

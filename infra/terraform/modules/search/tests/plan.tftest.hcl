@@ -77,8 +77,16 @@ run "one_small_node_in_one_zone_by_default" {
   }
 
   assert {
-    condition     = toset([for log in aws_cloudwatch_log_group.this : log.name]) == toset(["/aws/opensearch/watershed-dev/application", "/aws/opensearch/watershed-dev/audit"])
+    condition = { for log in aws_cloudwatch_log_group.this : log.name => log.retention_in_days } == {
+      "/aws/opensearch/watershed-dev/application" = 30
+      "/aws/opensearch/watershed-dev/audit"       = 365
+    }
     error_message = jsonencode(aws_cloudwatch_log_group.this)
+  }
+
+  assert {
+    condition     = toset([for log in aws_opensearch_domain.this.log_publishing_options : log.log_type]) == toset(["ES_APPLICATION_LOGS", "AUDIT_LOGS"])
+    error_message = "The domain publishes other logs than application and audit."
   }
 }
 
