@@ -40,7 +40,7 @@ incomplete:
 setup: $(VENV)/.locked ## Install the locked environment, dbt's manifests and, where there is Java, OpenSearch
 	@$(BIN)/watershed prepare
 
-.PHONY: demo dev test latency
+.PHONY: demo dev test test-slow latency
 demo: setup ## The whole job on this machine: events into Kinesis, a dashboard and a search index out
 	@$(BIN)/watershed demo
 
@@ -50,8 +50,12 @@ dev: setup ## Dagster's UI on 127.0.0.1 over the same state, while live flights 
 latency: setup ## Event to searchable, measured stage by stage on a state of its own: some ten minutes
 	@$(BIN)/watershed latency
 
-test: setup ## All tests but the rehearsal: a few minutes
-	@$(BIN)/pytest --numprocesses auto --maxprocesses 4 --no-loadscope-reorder
+PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --no-loadscope-reorder
+test: setup ## The tests, but for those that have a target of their own: less than five minutes
+	@$(PYTEST)
+
+test-slow: setup ## Tests that build the dbt project again and again, or land with many landers: two minutes
+	@$(PYTEST) -m slow
 
 tutorial: setup ## Follow docs/tutorial.md to the letter, in a copy of the project: a minute or two
 	@$(BIN)/pytest -m tutorial --log-cli-level=INFO --log-cli-format='%(message)s' tests/tutorial

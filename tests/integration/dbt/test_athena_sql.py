@@ -10,6 +10,8 @@ from sqlglot import exp, parse_one
 from orchestration.settings import Settings
 from tests.integration.lake import Lake
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def compiled(local_aws: Settings, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:

@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
+import pytest
 
 from tests.integration.lake import Event, Lake
+
+pytestmark = pytest.mark.slow
 
 FLIGHT = {"date": "2013-01-01", "carrier": "UA", "number": 1545, "tail_number": "N14228"}
 

@@ -233,6 +233,7 @@ def test_without_the_guard_a_batch_lands_twice(
     assert lake.rows(strict) == [0, 0, 1, 1]
 
 
+@pytest.mark.slow
 def test_many_landers_at_once(lake: Lake, strict: Contract) -> None:
     """Four landers, each a process's worth of its own, on one source of six batches."""
     amounts = [BAD if n % 5 == 0 else GOOD for n in range(24)]

@@ -25,6 +25,8 @@ from ingestion.state import MainState, QuarantineState
 from ingestion.tables import Layout, Tables, open_tables
 from tests.integration.ingestion.conftest import Source
 
+pytestmark = pytest.mark.slow
+
 GOOD, BAD = 1, 500
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from tests.unit.dbt_project.conftest import Parsed
 
+pytestmark = pytest.mark.slow
+
 _SALTED = "'0123456789abcdef0123456789abcdef:' || tail_number"
 
 
