@@ -23,6 +23,8 @@ from serving.opensearch.incremental import Updated
 from tests.integration.orchestration.conftest import Execute
 from watershed.status import contract_statuses, waiting_models
 
+pytestmark = pytest.mark.slow
+
 CONTRACT = load_contracts(CONTRACTS_DIR)["flight_events"]
 LANDING, MODEL, INDEX = (
     dg.AssetKey(path) for path in (["landing", "flight_events"], ["lake", "int_flights"], ["opensearch", "flights"])

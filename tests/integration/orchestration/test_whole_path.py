@@ -20,6 +20,8 @@ from orchestration.settings import CONTRACTS_DIR, Settings
 from tests.integration.orchestration.conftest import Execute
 from watershed.rebuild import Day, look
 
+pytestmark = pytest.mark.slow
+
 DAY = date(2013, 1, 1)
 FIRST_OF_JANUARY = 842  # flights, by the csv file; infra.local's tests count them
 

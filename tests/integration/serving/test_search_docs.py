@@ -20,7 +20,7 @@ from orchestration.settings import PROJECT_ROOT, Settings, settings
 from serving.opensearch.client import connect
 from tests.integration.lake import Lake
 
-pytestmark = pytest.mark.opensearch
+pytestmark = [pytest.mark.opensearch, pytest.mark.slow]
 
 _PAGE = PROJECT_ROOT / "docs" / "search.md"
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
