@@ -19,7 +19,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtP
 from orchestration.conditions import ON_CHANGE, condition
 from orchestration.errors import ParseError
 from orchestration.keys import node_key
-from orchestration.manifests import discard_damaged, fingerprint, is_current, mark_current, target_path
+from orchestration.manifests import is_current, rewritten, target_path
 from orchestration.settings import DBT_PROJECT_DIR, PROJECT_ROOT, Settings, settings
 
 
@@ -82,17 +82,18 @@ def parse(layer: Layer) -> None:
     Raises:
         ParseError: With dbt's words.
     """
-    dbt_project, files = project(layer), fingerprint()
-    discard_damaged(dbt_project.manifest_path)
-    command = [EXECUTABLE, "--quiet", "--no-use-colors", "parse", *_flags(dbt_project)]
+    dbt_project = project(layer)
+    with rewritten(dbt_project.manifest_path):
+        target = ["--target", str(dbt_project.target), "--target-path", str(dbt_project.target_path)]
+        if said := run_offline("parse", *target):
+            raise ParseError(f"dbt cannot parse the project; mend what it says:\n{said}")
+
+
+def run_offline(*arguments: str) -> str | None:
+    """Run a command of dbt that needs no connection. Returns what dbt says if it failed."""
+    command = [EXECUTABLE, "--quiet", "--no-use-colors", *arguments]
     run = subprocess.run(command, cwd=DBT_PROJECT_DIR, capture_output=True, text=True, check=False)
-    if run.returncode:
-        raise ParseError(f"dbt cannot parse the project; mend what it says:\n{run.stdout}{run.stderr}".rstrip())
-    mark_current(dbt_project.manifest_path, files)
-
-
-def _flags(dbt_project: DbtProject) -> list[str]:
-    return ["--target", str(dbt_project.target), "--target-path", str(dbt_project.target_path)]
+    return f"{run.stdout}{run.stderr}".rstrip() or f"exit code {run.returncode}" if run.returncode else None
 
 
 class Translator(DagsterDbtTranslator):

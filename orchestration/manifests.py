@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -44,6 +46,15 @@ def mark_current(artifact: Path, project: str) -> None:
         project: The fingerprint before dbt read the project, so that a change meanwhile is not missed.
     """
     _mark(artifact).write_text(f"{project} {_content(artifact)}\n", encoding="utf-8")
+
+
+@contextmanager
+def rewritten(artifact: Path) -> Iterator[None]:
+    """While dbt writes an artifact. If that goes well, it is noted as of the project as it was before."""
+    project = fingerprint()
+    discard_damaged(artifact)
+    yield
+    mark_current(artifact, project)
 
 
 def discard_damaged(artifact: Path) -> None:

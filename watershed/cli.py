@@ -6,7 +6,7 @@ import errno
 import logging
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -178,6 +178,17 @@ def _refresh_manifests() -> None:
         compiled_manifest()
 
 
+def _tell_derived(changed: Sequence[Path], command: str, current: str, *, check: bool) -> None:
+    """Tell which derived files were written; those that are stale where only that was asked, which fails."""
+    for path in changed:
+        console.print(f"{'stale' if check else 'wrote'} {path.relative_to(DBT_PROJECT_DIR.parent)}")
+    if check and changed:
+        errors.print(f"Run `watershed {command}` and commit what it writes.")
+        raise typer.Exit(1)
+    if not changed:
+        console.print(current)
+
+
 @app.command()
 def sources(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if a file is stale.")] = False,
@@ -188,13 +199,7 @@ def sources(
 
     contracts = load_contracts(CONTRACTS_DIR).values()
     changed = write_sources(contracts, DBT_PROJECT_DIR / "models" / "sources", check=check)
-    for path in changed:
-        console.print(f"{'stale' if check else 'wrote'} {path.relative_to(DBT_PROJECT_DIR.parent)}")
-    if check and changed:
-        errors.print("Run `watershed sources` and commit what it writes.")
-        raise typer.Exit(1)
-    if not changed:
-        console.print("every dbt source is as its contract says")
+    _tell_derived(changed, "sources", "every dbt source is as its contract says", check=check)
 
 
 @app.command()
@@ -288,9 +293,10 @@ def land(
 ) -> None:
     """Land what is new of a contract, once or from now on, as its asset does; Dagster is told. Any environment."""
     from watershed import follow as following
+    from watershed.contracts import find_contract
     from watershed.durations import seconds
 
-    config, found = settings(), following.find_contract(contract)
+    config, found = settings(), find_contract(CONTRACTS_DIR, contract)
     if follow:
         cadence = following.Cadence(seconds(every), seconds(report_every))
         following.follow(config, console, found, through, cadence, as_json=as_json)
@@ -453,7 +459,7 @@ def put(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Records, one a line; or files for S3.")],
 ) -> None:
     """Send the records of files to a contract's source on the local AWS: its stream, Firehose, or prefix in S3."""
-    from watershed.put import find_contract
+    from watershed.contracts import find_contract
     from watershed.put import put as put_file
 
     settings_, found = _local(), find_contract(CONTRACTS_DIR, contract)
@@ -472,10 +478,4 @@ def reference(
     from watershed.reference import write
 
     changed = write(PROJECT_ROOT / "docs", app, check=check)
-    for path in changed:
-        console.print(f"{'stale' if check else 'wrote'} docs/{path.name}")
-    if check and changed:
-        errors.print("Run `watershed reference` and commit what it writes.")
-        raise typer.Exit(1)
-    if not changed:
-        console.print("every page is as the code says")
+    _tell_derived(changed, "reference", "every page is as the code says", check=check)

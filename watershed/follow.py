@@ -15,14 +15,14 @@ import dagster as dg
 from rich.console import Console
 from rich.markup import escape
 
-from ingestion.contract import Contract, load_contracts
+from ingestion.contract import Contract
 from ingestion.errors import IngestionError, PositionMoved
 from orchestration.defs.landing import PASSING
-from orchestration.errors import ModelsNotBuiltError, UnknownNameError
+from orchestration.errors import ModelsNotBuiltError
 from orchestration.followers import lease
 from orchestration.following import Cycle, Follower, through
 from orchestration.platform import Lander
-from orchestration.settings import CONTRACTS_DIR, Environment, Settings
+from orchestration.settings import Environment, Settings
 from serving.opensearch.errors import IndexBuildError
 from serving.rows.source import RowsError
 
@@ -44,14 +44,6 @@ class Cadence:
     """From the start of one landing to the next."""
     report_every: float = 60.0
     """Between two reports to Dagster, each with dbt's tests before it."""
-
-
-def find_contract(name: str) -> Contract:
-    """A contract by its name. Raises UnknownNameError."""
-    contracts = load_contracts(CONTRACTS_DIR)
-    if name not in contracts:
-        raise UnknownNameError(f"There is no contract {name!r}; there is {', '.join(contracts)}.")
-    return contracts[name]
 
 
 def land_once(

@@ -15,8 +15,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from infra.local.errors import LocalServicesError
 from infra.local.provision import provision
-from ingestion.contract import Contract, KinesisSource, load_contract
-from orchestration.errors import UnknownNameError
+from ingestion.contract import Contract, KinesisSource
 from orchestration.settings import Settings
 
 # https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html: the lower limits of both services.
@@ -37,15 +36,6 @@ class Put:
     records: int | None
     """None for a file, which is sent as it is."""
     target: str
-
-
-def find_contract(folder: Path, name: str) -> Contract:
-    """The contract of a name. Raises UnknownNameError if there is none, ContractError if it cannot be used."""
-    path = folder / f"{name}.yaml"
-    if not path.is_file():
-        names = ", ".join(sorted(each.stem for each in folder.glob("*.yaml")))
-        raise UnknownNameError(f"There is no contract {name!r}; there is {names}.")
-    return load_contract(path)
 
 
 def put(settings: Settings, contract: Contract, path: Path) -> Put:

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from infra.local.flights import LAST_DAY, events
-from infra.local.traffic import MAX_CALL_RECORDS, already_played, put_observations, send
+from infra.local.traffic import MAX_CALL_RECORDS, already_played, put_observations, send, tags_of
 from infra.local.weather import observations
 
 TICK_SECONDS = 0.5
@@ -70,7 +70,7 @@ def position(kinesis: Any, stream: str) -> Position | None:
         kinesis: A boto3 client.
         stream: The stream's deployed name.
     """
-    tags = {tag["Key"]: tag["Value"] for tag in kinesis.list_tags_for_stream(StreamName=stream)["Tags"]}
+    tags = tags_of(kinesis, stream)
     if _FIRST_TAG not in tags:
         return None
     return Position(

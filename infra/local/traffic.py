@@ -77,10 +77,15 @@ def already_played(kinesis: Any, stream: str) -> Mark | None:
         kinesis: A boto3 client.
         stream: The stream's deployed name.
     """
-    tags = {tag["Key"]: tag["Value"] for tag in kinesis.list_tags_for_stream(StreamName=stream)["Tags"]}
+    tags = tags_of(kinesis, stream)
     if _DATES_TAG not in tags:
         return None
     return Mark(tags[_DATES_TAG], int(tags[_EVENTS_TAG]), tags[_STATE_TAG] == _COMPLETE)
+
+
+def tags_of(kinesis: Any, stream: str) -> dict[str, str]:
+    """The tags of a stream: what was played into it is noted there."""
+    return {tag["Key"]: tag["Value"] for tag in kinesis.list_tags_for_stream(StreamName=stream)["Tags"]}
 
 
 def play(

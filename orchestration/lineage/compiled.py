@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
-from orchestration.dbt import EXECUTABLE
+from orchestration.dbt import run_offline
 from orchestration.lineage.errors import CompileError
-from orchestration.manifests import discard_damaged, fingerprint, is_current, mark_current
+from orchestration.manifests import is_current, rewritten
 from orchestration.settings import DBT_PROJECT_DIR
 
 # What profiles.yml beside this file compiles for. A model's SQL is written once, so each engine's lineage is this one.
@@ -36,16 +35,12 @@ def compiled_manifest(target_path: Path = TARGET_PATH) -> dict[str, Any]:
     with (target_path / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not is_current(manifest):
-            files = fingerprint()
-            discard_damaged(manifest)
-            _compile(target_path)
-            mark_current(manifest, files)
+            with rewritten(manifest):
+                _compile(target_path)
         return json.loads(manifest.read_text(encoding="utf-8"))
 
 
 def _compile(target_path: Path) -> None:
     target = ["--profiles-dir", str(Path(__file__).parent), "--target", "lineage", "--target-path", str(target_path)]
-    command = [EXECUTABLE, "--quiet", "--no-use-colors", "compile", "--select", "resource_type:model", *target]
-    run = subprocess.run(command, cwd=DBT_PROJECT_DIR, capture_output=True, text=True, check=False)
-    if run.returncode:
-        raise CompileError(f"dbt cannot compile the project; mend what it says:\n{run.stdout}{run.stderr}".rstrip())
+    if said := run_offline("compile", "--select", "resource_type:model", *target):
+        raise CompileError(f"dbt cannot compile the project; mend what it says:\n{said}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from orchestration import dbt
 from orchestration.lineage import compiled
 from orchestration.lineage.errors import CompileError
 from orchestration.manifests import fingerprint, mark_current
@@ -40,6 +41,6 @@ def test_what_dbt_says_is_in_the_error(tmp_path: Path, monkeypatch: pytest.Monke
     folder = tmp_path / "project"
     folder.mkdir()
     (folder / "dbt_project.yml").write_text("name: small\nprofile: nobody\n")
-    monkeypatch.setattr(compiled, "DBT_PROJECT_DIR", folder)
+    monkeypatch.setattr(dbt, "DBT_PROJECT_DIR", folder)
     with pytest.raises(CompileError, match="nobody"):
         compiled.compiled_manifest(tmp_path / "target")
