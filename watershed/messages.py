@@ -36,8 +36,8 @@ def error_classes(root: Path) -> dict[str, str]:
 def messages(root: Path) -> Iterator[Message]:
     """Each message that one of these errors is raised with, in the order of files."""
     known = error_classes(root)
+    seen: set[tuple[str, str]] = set()
     for path, tree in _modules(root):
-        seen: set[tuple[str, str]] = set()
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call) or _name(node.func) not in known or not node.args:
                 continue
