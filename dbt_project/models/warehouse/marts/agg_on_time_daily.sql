@@ -15,15 +15,7 @@ counted as (
         flight_date,
         carrier,
         origin,
-        count(flight_id) as flights,
-        count(departed_at) as departed,
-        sum(case when is_cancelled then 1 else 0 end) as cancelled,
-        sum(case when is_diverted then 1 else 0 end) as diverted,
-        sum(case when is_departed_on_time then 1 else 0 end) as departed_on_time,
-        count(arrival_delay_minutes) as arrivals_measured,
-        sum(case when is_arrived_on_time then 1 else 0 end) as arrived_on_time,
-        coalesce(sum(departure_delay_minutes), 0) as departure_delay_minutes_sum,
-        coalesce(sum(arrival_delay_minutes), 0) as arrival_delay_minutes_sum
+        {{ punctuality_of_flights() }}
     from flights
     group by flight_date, carrier, origin
 ),
@@ -34,15 +26,7 @@ final as (
         counted.carrier,
         carriers.carrier_name,
         counted.origin,
-        cast(counted.flights as bigint) as flights,
-        cast(counted.departed as bigint) as departed,
-        cast(counted.cancelled as bigint) as cancelled,
-        cast(counted.diverted as bigint) as diverted,
-        cast(counted.departed_on_time as bigint) as departed_on_time,
-        cast(counted.arrivals_measured as bigint) as arrivals_measured,
-        cast(counted.arrived_on_time as bigint) as arrived_on_time,
-        cast(counted.departure_delay_minutes_sum as bigint) as departure_delay_minutes_sum,
-        cast(counted.arrival_delay_minutes_sum as bigint) as arrival_delay_minutes_sum,
+        {{ typed_punctuality('counted') }},
         {{ ratio('counted.departure_delay_minutes_sum', 'counted.departed') }} as departure_delay_minutes_avg,
         {{ ratio('counted.departed_on_time', 'counted.departed') }} as on_time_departure_rate,
         {{ ratio('counted.arrived_on_time', 'counted.arrivals_measured') }} as on_time_arrival_rate,
