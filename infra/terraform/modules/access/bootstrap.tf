@@ -2,24 +2,13 @@
 # takes this role for it, after an apply, and nobody else does.
 
 data "aws_iam_policy_document" "bootstrap" {
+  source_policy_documents = [data.aws_iam_policy_document.own_statements.json]
+
   # As the administrator, by the secret that Redshift keeps.
   statement {
     sid       = "Warehouse"
     actions   = ["redshift-data:BatchExecuteStatement", "redshift-data:ExecuteStatement"]
     resources = [var.names.redshift_workgroups_arn_pattern]
-  }
-
-  # A statement is no resource type of AWS's.
-  statement {
-    sid       = "WarehouseStatements"
-    actions   = ["redshift-data:CancelStatement", "redshift-data:DescribeStatement", "redshift-data:GetStatementResult"]
-    resources = ["*"]
-
-    condition {
-      test     = "StringEquals"
-      variable = "redshift-data:statement-owner-iam-userid"
-      values   = ["$${aws:userid}"]
-    }
   }
 
   statement {

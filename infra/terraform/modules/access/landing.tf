@@ -121,14 +121,8 @@ data "aws_iam_policy_document" "landing" {
   }
 
   statement {
-    sid = "Tables"
-    actions = [
-      "s3:AbortMultipartUpload",
-      "s3:DeleteObject",
-      "s3:GetObject",
-      "s3:ListMultipartUploadParts",
-      "s3:PutObject",
-    ]
+    sid       = "Tables"
+    actions   = local.writes
     resources = ["${local.lake_bucket}/landing/*", "${local.landing_bucket}/quarantine/*"]
   }
 

@@ -27,6 +27,11 @@ locals {
 }
 
 data "aws_iam_policy_document" "dbt" {
+  source_policy_documents = [
+    data.aws_iam_policy_document.query_buckets.json,
+    data.aws_iam_policy_document.lake_key.json,
+  ]
+
   statement {
     sid       = "Queries"
     actions   = local.queries
@@ -60,12 +65,6 @@ data "aws_iam_policy_document" "dbt" {
   }
 
   statement {
-    sid       = "Buckets"
-    actions   = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
-    resources = [local.lake_bucket, local.results_bucket]
-  }
-
-  statement {
     sid       = "Landed"
     actions   = ["s3:GetObject"]
     resources = ["${local.lake_bucket}/landing/*"]
@@ -75,18 +74,6 @@ data "aws_iam_policy_document" "dbt" {
     sid       = "Models"
     actions   = local.writes
     resources = ["${local.lake_bucket}/lake/*", "${local.results_bucket}/${var.names.results_prefixes.dbt}*"]
-  }
-
-  statement {
-    sid       = "Key"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-    resources = [var.names.key_arn_pattern]
-
-    condition {
-      test     = "ForAnyValue:StringEquals"
-      variable = "kms:ResourceAliases"
-      values   = [var.names.key_aliases.lake]
-    }
   }
 
   # A password for some minutes, as a database user of the role's name. The workgroup's ID is AWS's: the account has one.
@@ -99,6 +86,12 @@ data "aws_iam_policy_document" "dbt" {
 
 # Rows leave the lake by UNLOAD, in dbt's workgroup (orchestration/platform.py).
 data "aws_iam_policy_document" "serving" {
+  source_policy_documents = [
+    data.aws_iam_policy_document.query_buckets.json,
+    data.aws_iam_policy_document.lake_key.json,
+    data.aws_iam_policy_document.own_statements.json,
+  ]
+
   statement {
     sid       = "Queries"
     actions   = local.queries
@@ -117,12 +110,6 @@ data "aws_iam_policy_document" "serving" {
   }
 
   statement {
-    sid       = "Buckets"
-    actions   = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
-    resources = [local.lake_bucket, local.results_bucket]
-  }
-
-  statement {
     sid       = "Models"
     actions   = ["s3:GetObject"]
     resources = ["${local.lake_bucket}/lake/*"]
@@ -137,36 +124,11 @@ data "aws_iam_policy_document" "serving" {
     ]
   }
 
-  statement {
-    sid       = "Key"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-    resources = [var.names.key_arn_pattern]
-
-    condition {
-      test     = "ForAnyValue:StringEquals"
-      variable = "kms:ResourceAliases"
-      values   = [var.names.key_aliases.lake]
-    }
-  }
-
   # Redshift's UNLOAD writes with its own role, and is asked for by its Data API, which signs in for the caller.
   statement {
     sid       = "Warehouse"
     actions   = ["redshift-data:ExecuteStatement", "redshift-serverless:GetCredentials"]
     resources = [var.names.redshift_workgroups_arn_pattern]
-  }
-
-  # A statement is no resource type of AWS's. Each actor sees its own alone.
-  statement {
-    sid       = "WarehouseStatements"
-    actions   = ["redshift-data:CancelStatement", "redshift-data:DescribeStatement", "redshift-data:GetStatementResult"]
-    resources = ["*"]
-
-    condition {
-      test     = "StringEquals"
-      variable = "redshift-data:statement-owner-iam-userid"
-      values   = ["$${aws:userid}"]
-    }
   }
 
   # What it may do to an index is a role of OpenSearch's own.
@@ -212,6 +174,8 @@ data "aws_iam_policy_document" "serving" {
 
 # People who read: what models publish, not what came in.
 data "aws_iam_policy_document" "reader" {
+  source_policy_documents = [data.aws_iam_policy_document.lake_key.json]
+
   statement {
     sid       = "Queries"
     actions   = concat(local.queries, ["athena:ListQueryExecutions"])
@@ -252,17 +216,5 @@ data "aws_iam_policy_document" "reader" {
     sid       = "Results"
     actions   = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
     resources = ["${local.results_bucket}/${var.names.results_prefixes.people}*"]
-  }
-
-  statement {
-    sid       = "Key"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-    resources = [var.names.key_arn_pattern]
-
-    condition {
-      test     = "ForAnyValue:StringEquals"
-      variable = "kms:ResourceAliases"
-      values   = [var.names.key_aliases.lake]
-    }
   }
 }

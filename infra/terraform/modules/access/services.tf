@@ -21,16 +21,15 @@ data "aws_iam_policy_document" "spark" {
 # Reads the lake's models where they lie, and writes rows for the search index. Its KMS key is used by grants.
 # https://docs.aws.amazon.com/redshift/latest/dg/c-spectrum-iam-policies.html
 data "aws_iam_policy_document" "redshift" {
+  source_policy_documents = [
+    data.aws_iam_policy_document.query_buckets.json,
+    data.aws_iam_policy_document.lake_key.json,
+  ]
+
   statement {
     sid       = "Catalog"
     actions   = local.catalog_reads
     resources = [var.names.glue_catalog_arn, var.names.database_arns.lake, var.names.table_arn_patterns.lake]
-  }
-
-  statement {
-    sid       = "Buckets"
-    actions   = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
-    resources = [local.lake_bucket, local.results_bucket]
   }
 
   statement {
@@ -43,18 +42,6 @@ data "aws_iam_policy_document" "redshift" {
     sid       = "Unloaded"
     actions   = local.writes
     resources = ["${local.results_bucket}/unload/*"]
-  }
-
-  statement {
-    sid       = "Key"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-    resources = [var.names.key_arn_pattern]
-
-    condition {
-      test     = "ForAnyValue:StringEquals"
-      variable = "kms:ResourceAliases"
-      values   = [var.names.key_aliases.lake]
-    }
   }
 }
 
