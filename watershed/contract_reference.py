@@ -209,14 +209,6 @@ def _of_field(name: str, **values: Any) -> Mistake:
     return mistake
 
 
-def _without(name: str, key: str) -> Mistake:
-    def mistake(document: Document) -> None:
-        fields = document["schema"][0]["properties"]
-        next(each for each in fields if each["name"] == name).pop(key)
-
-    return mistake
-
-
 def _sla(index: int, **values: Any) -> Mistake:
     return lambda document: document["slaProperties"][index].update(values)
 
