@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +86,11 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     settings.cache_clear()
 
 
-@pytest.fixture(scope="session")
-def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """The local AWS, and settings that lead to it. It ends with the session, however that ends."""
-    port, folder = free_port(), tmp_path_factory.mktemp("local-aws")
-    command = [sys.executable, "-m", "infra.local.aws", "--port", str(port), "--exit-with-stdin"]
+@contextmanager
+def running_aws(folder: Path, *options: str) -> Iterator[str]:
+    """A local AWS on a free port: its URL. Its log is in the folder. It ends with its starter, however that ends."""
+    port = free_port()
+    command = [sys.executable, "-m", "infra.local.aws", "--port", str(port), "--exit-with-stdin", *options]
     log = folder / "aws.log"
     with log.open("wb") as output:
         server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT)
@@ -100,11 +101,19 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
             server.kill()
             pytest.fail(f"the local AWS did not start:\n{log.read_text()}")
         time.sleep(0.05)
-    yield local_settings(url, folder)
+    yield url
     server.terminate()
     server.wait(timeout=10)
     assert server.stdin is not None
     server.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """The local AWS, and settings that lead to it."""
+    folder = tmp_path_factory.mktemp("local-aws")
+    with running_aws(folder) as url:
+        yield local_settings(url, folder)
 
 
 @pytest.fixture

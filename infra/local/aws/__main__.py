@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 from types import FrameType
 
 from infra.local.aws.server import serve
@@ -17,8 +18,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m infra.local.aws", description=__doc__)
     parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
     parser.add_argument("--exit-with-stdin", action="store_true", help="stop when standard input is closed")
+    parser.add_argument(
+        "--record", type=Path, metavar="FILE", help="write each distinct call to FILE, as lines of JSON"
+    )
     arguments = parser.parse_args()
-    server = serve(arguments.port)
+    server = serve(arguments.port, arguments.record)
     signal.signal(signal.SIGTERM, _exit)
     signal.signal(signal.SIGINT, _exit)
     if arguments.exit_with_stdin:

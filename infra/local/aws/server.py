@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, cast
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from infra.local.aws.extensions import create_app, install_all
+from infra.local.aws.recorder import Recorder
 
 HEALTH_PATH = "/_health"  # No bucket can be called so: its name has no underscore.
 
@@ -40,13 +42,15 @@ def application() -> Callable[[dict[str, Any], Any], Iterable[bytes]]:
     return dispatch
 
 
-def serve(port: int) -> BaseWSGIServer:
+def serve(port: int, record: Path | None = None) -> BaseWSGIServer:
     """Bind the server to 127.0.0.1.
 
     Args:
         port: TCP port.
+        record: A file that each distinct call is written to.
 
     Raises:
         SystemExit: If the port is taken; werkzeug has written so to standard error.
     """
-    return make_server("127.0.0.1", port, application(), threaded=True, request_handler=_QuietRequestHandler)
+    served = Recorder(application(), record) if record else application()
+    return make_server("127.0.0.1", port, served, threaded=True, request_handler=_QuietRequestHandler)
