@@ -28,6 +28,7 @@ from ingestion.contract import Contract, Field, ObjectSource
 from ingestion.decode import Decoded, decode
 from ingestion.errors import PositionMoved, ReconciliationError
 from ingestion.ledger import has_rows, landed_versions, newest, replaced_rows
+from ingestion.readers.objects import ObjectReader, Waiting
 from ingestion.records import Batch, Position
 from ingestion.schemas import ARRIVED_AT, LANDED_AT, LANDING_ID, arrow_schema, landing_fields, quarantine_fields
 from ingestion.state import MainState, QuarantineState
@@ -132,6 +133,12 @@ def waits_since(contract: Contract, reader: Reader, tables: Tables | None) -> da
     batch = _next_batch(contract, reader, tables)
     arrivals = _arrivals(batch) if batch else None
     return arrivals[0] if arrivals else None
+
+
+def waiting(contract: Contract, reader: ObjectReader, tables: Tables, told: Set[tuple[str, str]]) -> Waiting:
+    """Which of some versions of objects (key, ETag) have not landed. Changes nothing."""
+    lander = _Lander(contract, tables, lambda: datetime.now(UTC))
+    return reader.waiting(lander.load(), lander.ledger, told)
 
 
 def _next_batch(contract: Contract, reader: Reader, tables: Tables | None) -> Batch | None:

@@ -6,10 +6,11 @@ A test swaps a resource for its own; nothing here knows an asset.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import boto3
 import dagster as dg
@@ -19,10 +20,11 @@ from pydantic import Field
 from pyiceberg.catalog import Catalog
 
 from ingestion.contract import Contract, KinesisSource
-from ingestion.landing import Landed, Reader, has_news, land
-from ingestion.readers import kinesis, objects
+from ingestion.landing import Landed, Reader, has_news, land, waiting
+from ingestion.readers import arrivals, kinesis, objects
+from ingestion.readers.arrivals import Arrival
 from ingestion.readers.kinesis import KinesisReader
-from ingestion.readers.objects import ObjectReader
+from ingestion.readers.objects import ObjectReader, Waiting
 from ingestion.tables import Layout, Tables, glue_catalog, open_tables
 from orchestration.settings import Settings, settings
 from serving import quicksight
@@ -33,6 +35,9 @@ from serving.rows.athena import AthenaRows
 from serving.rows.duckdb import DuckDBRows
 from serving.rows.redshift import RedshiftRows
 from serving.rows.source import RowSource
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
 
 # botocore backs off by itself where AWS throttles; `adaptive` also slows down the calls that follow.
 _RETRYING = Config(retries={"mode": "adaptive", "max_attempts": 8})
@@ -54,6 +59,10 @@ def reader(config: Settings, contract: Contract, max_bytes: int, *, whole: bool 
     if isinstance(contract.source, KinesisSource):
         client = boto3.client("kinesis", config=_RETRYING, **config.client_args())
         return KinesisReader(client, contract, config.stream_name(contract.source.stream), max_bytes=max_bytes)
+    return _object_reader(config, contract, max_bytes, whole=whole)
+
+
+def _object_reader(config: Settings, contract: Contract, max_bytes: int, *, whole: bool = False) -> ObjectReader:
     s3 = boto3.client("s3", config=_RETRYING, **config.client_args())
     return ObjectReader(s3, contract, config.landing_bucket, max_bytes=max_bytes, whole=whole)
 
@@ -86,9 +95,29 @@ class Lander(dg.ConfigurableResource):
         config = settings()
         return has_news(contract, reader(config, contract, max_bytes=1), _tables(config, contract))
 
+    def waiting(self, contract: Contract, told: Set[tuple[str, str]]) -> Waiting:
+        """Which of the versions of objects (key, ETag) that somebody told of have not landed."""
+        config = settings()
+        return waiting(contract, _object_reader(config, contract, max_bytes=1), _tables(config, contract), told)
+
     def snapshots(self, contract: Contract) -> int:
         """The snapshots that a landing table keeps. Each commit makes one, until maintenance removes old ones."""
         return len(_tables(settings(), contract).landing.metadata.snapshots)
+
+
+class Arrivals(dg.ConfigurableResource):
+    """The queue that S3 tells of objects that arrived."""
+
+    def receive(self) -> list[Arrival]:
+        """What the queue has; some of it, if that is a lot. It is hidden for a while, and comes again until removed."""
+        return arrivals.receive(self._client(), settings().arrivals_queue)
+
+    def remove(self, done: Sequence[Arrival]) -> None:
+        """Remove messages whose objects have landed or are gone."""
+        arrivals.remove(self._client(), settings().arrivals_queue, done)
+
+    def _client(self) -> SQSClient:
+        return boto3.client("sqs", config=_RETRYING, **settings().client_args())
 
 
 def open_catalog(config: Settings) -> Catalog:

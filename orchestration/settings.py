@@ -78,10 +78,11 @@ class Settings(BaseSettings):
     aws_secret_access_key: str | None = None
 
     # Names. Databases are the same everywhere; buckets and streams carry the prefix.
-    prefix: str = Field(default="", description="Starts the name of each bucket and stream.")
+    prefix: str = Field(default="", description="Starts the name of each bucket, stream and queue.")
     landing_bucket: str = Field(default="", description="Restricted zone: objects as they came in, quarantine.")
     lake_bucket: str = Field(default="", description="Iceberg tables: landing and lake.")
     results_bucket: str = Field(default="", description="Results of Athena queries and UNLOADs; short-lived.")
+    arrivals_queue: str = Field(default="", description="Where S3 tells of objects that arrived.")
     landing_database: str = "landing"
     quarantine_database: str = "quarantine"
     lake_database: str = "lake"
@@ -126,6 +127,7 @@ class Settings(BaseSettings):
             "landing_bucket": f"{prefix}-landing",
             "lake_bucket": f"{prefix}-lake",
             "results_bucket": f"{prefix}-results",
+            "arrivals_queue": f"{prefix}-arrivals",
         }
         return names | DEFAULTS[environment] | values
 

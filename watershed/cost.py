@@ -118,7 +118,6 @@ class Sources:
 
     streams: int
     deliveries: int
-    prefixes: int
     landed_streams: int
 
     @classmethod
@@ -129,12 +128,12 @@ class Sources:
         deliveries = {source.delivery.stream: source.delivery for source in objects if source.delivery}
         landed = {source.stream for source in sources if isinstance(source, KinesisSource)}
         read = {delivery.source_stream for delivery in deliveries.values() if delivery.source_stream}
-        return cls(len(landed | read), len(deliveries), len(objects), len(landed))
+        return cls(len(landed | read), len(deliveries), len(landed))
 
     @property
     def alarm_metrics(self) -> int:
-        """Metrics that alarms watch: a stream's age, and what came and was read; two of a delivery; dead letters."""
-        return 3 * self.streams + 2 * self.deliveries + 1
+        """Metrics that alarms watch: a stream's age, and what came and was read; two of a delivery; three of queues."""
+        return 3 * self.streams + 2 * self.deliveries + 3
 
 
 @dataclass(frozen=True)
@@ -273,8 +272,15 @@ def _deliveries(model: Model, rate: float) -> Iterator[_Item]:
     billed = math.ceil(model.assumed("bytes_per_event") / (5 * 1024)) * 5 * 1024
     share = (model.assumed("firehose_share"), "of them")
     yield "Firehose", "taken in", "firehose_gb", *_seconds(rate), share, (billed / GB, "GB, an event in 5 KB")
+    yield "SQS", "messages about objects", "sqs_requests", *_looks_at_objects(model, rate), (3, "requests a look")
+    looks = (model.assumed("queue_looks_per_hour"), "looks/h"), (HOURS, "h")
+    yield "SQS", "looking for messages", "sqs_requests", *looks, (2, "requests a look")
+
+
+def _looks_at_objects(model: Model, rate: float) -> tuple[tuple[float, str], ...]:
+    """Each landing has an object of each delivery."""
     objects = (model.assumed("landings_per_hour") * (rate > 0), "objects/h"), (HOURS, "h")
-    yield "SQS", "messages about objects", "sqs_requests", (model.sources.deliveries, "deliveries"), *objects
+    return (model.sources.deliveries, "deliveries"), *objects, (model.assumed("looks_per_object"), "looks an object")
 
 
 def _landings(model: Model, rate: float) -> tuple[tuple[float, str], ...]:
@@ -292,10 +298,9 @@ def _storage(model: Model, rate: float) -> Iterator[_Item]:
     landings, builds = _landings(model, rate), _builds(model, rate)
     kept = (model.assumed("months_kept"), "months"), (model.assumed("lake_copies"), "copies")
     stored = (*_seconds(rate), *kept, (model.assumed("lake_bytes_per_event") / GB, "GB an event"))
-    polls = (model.sources.prefixes, "prefixes"), (model.assumed("polls_per_hour"), "lists/h"), (HOURS, "h")
     reads = (model.assumed("requests_per_lake_query"), "requests a query")
     yield "S3", "stored", "s3_gb_month", *stored
-    yield "S3", "looking for objects", "s3_puts", *polls
+    yield "S3", "looking at objects", "s3_puts", *_looks_at_objects(model, rate)
     yield "S3", "written by landings", "s3_puts", *landings, (model.assumed("puts_per_landing"), "PUTs a landing")
     yield "S3", "read by landings", "s3_gets", *landings, (model.assumed("gets_per_landing"), "GETs a landing")
     yield "S3", "read by Athena", "s3_gets", *builds, reads

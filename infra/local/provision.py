@@ -20,18 +20,23 @@ LONGEST_BUFFER_SECONDS = 1
 the local one."""
 
 
+_HIDDEN = {"VisibilityTimeout": "60"}
+"""Seconds until a message that was looked at comes again."""
+
+
 @dataclass(frozen=True)
 class Provisioned:
     """What was created. What was there already is not in it."""
 
     buckets: tuple[str, ...]
+    queues: tuple[str, ...]
     streams: tuple[str, ...]
     delivery_streams: tuple[str, ...]
     databases: tuple[str, ...]
 
 
 def provision(settings: Settings, contracts: Iterable[Contract]) -> Provisioned:
-    """Create buckets, the streams and delivery streams that contracts name, and Glue databases. May be repeated.
+    """Create buckets, a queue for arrivals, Glue databases, and what contracts name. May be repeated.
 
     Args:
         settings: Names everything.
@@ -45,7 +50,7 @@ def provision(settings: Settings, contracts: Iterable[Contract]) -> Provisioned:
     def client(service: str) -> Any:
         return session.client(service, **settings.client_args())  # pyright: ignore[reportCallIssue, reportArgumentType]
 
-    s3, kinesis, firehose, glue = client("s3"), client("kinesis"), client("firehose"), client("glue")
+    s3, sqs, kinesis, firehose, glue = (client(each) for each in ("s3", "sqs", "kinesis", "firehose", "glue"))
     # us-east-1 is where a bucket is made unless told otherwise, and S3 refuses to be told that.
     elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": settings.region}}
     placed = {} if settings.region == "us-east-1" else elsewhere
@@ -60,10 +65,19 @@ def provision(settings: Settings, contracts: Iterable[Contract]) -> Provisioned:
     streams = {source.stream for source in sources if isinstance(source, KinesisSource)}
     streams |= {delivery.source_stream for _, delivery in delivered.values() if delivery.source_stream}
     databases = (settings.landing_database, settings.quarantine_database, settings.lake_database)
+    new_buckets = _created(
+        [name for name in buckets if name not in there], lambda name: s3.create_bucket(Bucket=name, **placed)
+    )
+    queues_there = {url.rsplit("/", 1)[-1] for url in sqs.list_queues().get("QueueUrls", ())}
+    new_queues = _created(
+        {settings.arrivals_queue} - queues_there, lambda name: sqs.create_queue(QueueName=name, Attributes=_HIDDEN)
+    )
+    s3.put_bucket_notification_configuration(
+        Bucket=settings.landing_bucket, NotificationConfiguration=_notifications(settings, sources)
+    )
     return Provisioned(
-        buckets=_created(
-            [name for name in buckets if name not in there], lambda name: s3.create_bucket(Bucket=name, **placed)
-        ),
+        buckets=new_buckets,
+        queues=new_queues,
         streams=_created(
             sorted(settings.stream_name(stream) for stream in streams),
             lambda name: kinesis.create_stream(StreamName=name, ShardCount=SHARDS),
@@ -74,6 +88,23 @@ def provision(settings: Settings, contracts: Iterable[Contract]) -> Provisioned:
         ),
         databases=_created(databases, lambda name: glue.create_database(DatabaseInput={"Name": name})),
     )
+
+
+def _notifications(settings: Settings, sources: Iterable[KinesisSource | ObjectSource]) -> dict[str, Any]:
+    """The landing bucket tells the queue of what arrives, by the first folder of the contracts' prefixes."""
+    folders = {source.prefix.split("/")[0] + "/" for source in sources if isinstance(source, ObjectSource)}
+    arn = f"arn:aws:sqs:{settings.region}:{settings.account_id}:{settings.arrivals_queue}"
+    return {
+        "QueueConfigurations": [
+            {
+                "Id": folder.rstrip("/"),
+                "QueueArn": arn,
+                "Events": ["s3:ObjectCreated:*"],
+                "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": folder}]}},
+            }
+            for folder in sorted(folders)
+        ]
+    }
 
 
 def _delivery_stream(settings: Settings, name: str, source: ObjectSource, delivery: FirehoseDelivery) -> dict[str, Any]:

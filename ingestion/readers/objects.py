@@ -92,6 +92,14 @@ class _Window:
     due: bool = False
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """Versions of objects (key, ETag) that have not landed. `late`: the next listing does not look at all of them."""
+
+    versions: Set[tuple[str, str]]
+    late: bool
+
+
 @dataclass
 class _Filling:
     """The batch that is being filled. `opened` and `window` are as the last batch's position has them."""
@@ -163,6 +171,20 @@ class ObjectReader:
         if filling.parts or filling.replaces or filling.opened or set(filling.empty) - known or window.due:
             filling.window = window.position
             yield filling.batch(None)
+
+    def waiting(self, position: Position | None, landed: Ledger, told: Set[tuple[str, str]]) -> Waiting:
+        """Which of the versions that somebody told of (key, ETag) are to land yet. A version that is gone is not.
+
+        Raises SourceError if the bucket is missing.
+        """
+        position = position or {}
+        opened = position.get("open")
+        # S3 lists what is above a key. A key without its last character sorts before it.
+        after = min(key for key, _ in told)[:-1]
+        done = landed(after) | {(key, etag) for key, etag in position.get("empty", ())}
+        done -= {(opened["key"], opened["etag"])} if opened else set()
+        waiting = {(o.key, o.etag) for o in self._list(after)} & told - done
+        return Waiting(waiting, late=any(key <= position.get("after", "") for key, _ in waiting))
 
     def _parts_of_objects(self, pending: Sequence[tuple[_Object, int]], filling: _Filling) -> Iterator[Batch]:
         for obj, first in pending:

@@ -1,17 +1,25 @@
-"""What runs by itself: a sensor for each contract looks at its source, another evaluates the conditions of the rest."""
+"""What runs by itself: sensors look at streams and at what S3 tells of arrivals, another evaluates all conditions."""
+
+from collections.abc import Iterable
+from typing import Any
 
 import dagster as dg
 
-from ingestion.contract import Contract, load_contracts
+from ingestion.contract import Contract, KinesisSource, ObjectSource, load_contracts
+from ingestion.errors import IngestionError
+from ingestion.readers.arrivals import Version
+from ingestion.readers.objects import Waiting
 from orchestration.defs.landing import landing_asset
 from orchestration.followers import follower_of
 from orchestration.keys import landing_key
-from orchestration.platform import Lander
+from orchestration.platform import Arrivals, Lander
 from orchestration.settings import CONTRACTS_DIR
 
 LAND = "land"
 CONTRACT_TAG = "contract"
+# A look at a stream reads from each shard; one at the queue is a request or two.
 _LOOK_SECONDS = 60
+_LOOK_AT_ARRIVALS_SECONDS = 30
 _EVALUATE_SECONDS = 30
 _UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
@@ -31,7 +39,8 @@ def defs() -> dg.Definitions:
         minimum_interval_seconds=_EVALUATE_SECONDS,
         description="Requests what its condition says is due. The cadence of each layer stands in dbt's meta.",
     )
-    looks = [source_sensor(contract) for contract in load_contracts(CONTRACTS_DIR).values()]
+    contracts = load_contracts(CONTRACTS_DIR).values()
+    looks = [stream_sensor(contract) for contract in contracts if isinstance(contract.source, KinesisSource)]
     hourly = dg.ScheduleDefinition(
         name="land_hourly",
         job_name=LAND,
@@ -39,30 +48,95 @@ def defs() -> dg.Definitions:
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Lands whatever the sensors left, and checks how fresh the sources are that have gone quiet.",
     )
-    return dg.Definitions(sensors=[conditions, *looks], schedules=[hourly])
+    return dg.Definitions(sensors=[conditions, *looks, arrivals_sensor(contracts)], schedules=[hourly])
 
 
-def source_sensor(contract: Contract) -> dg.SensorDefinition:
-    """Requests a landing once the source has something new, unless one is under way or the contract is followed."""
-    key = landing_key(contract)
-    own_checks = list(landing_asset(contract).check_keys)
+def stream_sensor(contract: Contract) -> dg.SensorDefinition:
+    """Requests a landing once the stream has something new, unless one is under way or the contract is followed."""
 
     @dg.sensor(
         name=f"look_at_{contract.name}",
         job_name=LAND,
         minimum_interval_seconds=_LOOK_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Looks whether the source of {contract.name} has anything after the landing table's position.",
+        description=f"Looks whether the stream of {contract.name} has anything after the landing table's position.",
     )
     def look(context: dg.SensorEvaluationContext, lander: Lander) -> dg.RunRequest | dg.SkipReason:
-        filters = dg.RunsFilter(job_name=LAND, tags={CONTRACT_TAG: contract.name}, statuses=_UNDER_WAY)
-        if runs := context.instance.get_runs(filters, limit=1):
-            return dg.SkipReason(f"Run {runs[0].run_id} is landing it.")
-        if follower := follower_of(context.instance, contract):
-            return dg.SkipReason(f"It is followed by {follower}.")
+        if landed_by := _landed_by(context.instance, contract):
+            return dg.SkipReason(landed_by)
         if not lander.has_news(contract):
-            return dg.SkipReason("The source has nothing after the position.")
-        # The landing's own checks: dbt's tests of the source follow with the models, by their condition.
-        return dg.RunRequest(asset_selection=[key], asset_check_keys=own_checks, tags={CONTRACT_TAG: contract.name})
+            return dg.SkipReason("The stream has nothing after the position.")
+        return _landing(contract)
 
     return look
+
+
+def arrivals_sensor(contracts: Iterable[Contract]) -> dg.SensorDefinition:
+    """Requests a landing of each contract of which S3 told that an object arrived, until that has landed.
+
+    One that is late for the contract's next listing is landed by a listing of all of its prefix.
+    """
+    taken = [(contract.source.prefix, contract) for contract in contracts if isinstance(contract.source, ObjectSource)]
+
+    @dg.sensor(
+        name="look_at_arrivals",
+        job_name=LAND,
+        minimum_interval_seconds=_LOOK_AT_ARRIVALS_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Looks at what S3 tells of objects that arrived. A message is removed once its object has landed.",
+    )
+    def look(
+        context: dg.SensorEvaluationContext, lander: Lander, arrivals: Arrivals
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        received = arrivals.receive()
+        left = {version for arrival in received for version in arrival.objects}
+        requests: list[dg.RunRequest] = []
+        said: list[str] = []
+        for prefix, contract in taken:
+            told = {version for version in left if version[0].startswith(prefix)}
+            waiting = _waiting(context, lander, contract, told)
+            left -= told - waiting.versions
+            landed_by = _landed_by(context.instance, contract)
+            if waiting.versions and (waiting.late or not landed_by):
+                requests.append(_landing(contract, whole_listing=waiting.late))
+            elif waiting.versions:
+                said.append(f"{contract.name}: {landed_by}")
+        for key in sorted(key for key, _ in left if not key.startswith(tuple(prefix for prefix, _ in taken))):
+            context.log.warning(f"No contract takes {key}, which arrived in the landing bucket.")
+        arrivals.remove([arrival for arrival in received if not arrival.objects & left])
+        return requests or dg.SkipReason(" ".join(said) or "Nothing that arrived has yet to land.")
+
+    return look
+
+
+def _waiting(context: dg.SensorEvaluationContext, lander: Lander, contract: Contract, told: set[Version]) -> Waiting:
+    """What of it has not landed. A source that cannot be looked at must not keep the others from being landed."""
+    if not told:
+        return Waiting(frozenset(), late=False)
+    try:
+        return lander.waiting(contract, told)
+    except IngestionError as error:
+        # A landing ends with the same error, where it is seen.
+        context.log.warning(f"{contract.name}: {error}")
+        return Waiting(told, late=False)
+
+
+def _landed_by(instance: dg.DagsterInstance, contract: Contract) -> str | None:
+    """Who lands a contract at the moment, as a sentence; None if nobody does."""
+    filters = dg.RunsFilter(job_name=LAND, tags={CONTRACT_TAG: contract.name}, statuses=_UNDER_WAY)
+    if runs := instance.get_runs(filters, limit=1):
+        return f"Run {runs[0].run_id} is landing it."
+    if follower := follower_of(instance, contract):
+        return f"It is followed by {follower}."
+    return None
+
+
+def _landing(contract: Contract, *, whole_listing: bool = False) -> dg.RunRequest:
+    """A run with the landing's own checks: dbt's tests of the source follow with the models, by their condition."""
+    listing: dict[str, Any] = {"resources": {"lander": {"config": {"whole_listing": True}}}}
+    return dg.RunRequest(
+        asset_selection=[landing_key(contract)],
+        asset_check_keys=list(landing_asset(contract).check_keys),
+        run_config=listing if whole_listing else {},
+        tags={CONTRACT_TAG: contract.name},
+    )

@@ -2,12 +2,17 @@
 
 import dagster as dg
 
-from orchestration.platform import DashboardDeployer, IndexBuilder, Lander
+from orchestration.platform import Arrivals, DashboardDeployer, IndexBuilder, Lander
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
     """The resources by the names that assets ask for them."""
     return dg.Definitions(
-        resources={"lander": Lander(), "dashboards": DashboardDeployer(), "indexes": IndexBuilder()},
+        resources={
+            "lander": Lander(),
+            "arrivals": Arrivals(),
+            "dashboards": DashboardDeployer(),
+            "indexes": IndexBuilder(),
+        },
     )

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from infra.local.provision import provision
+from infra.local.provision import Provisioned, provision
 from ingestion.contract import load_contracts
 from orchestration.settings import CONTRACTS_DIR, Settings
 from tests.terraform.conftest import ACCOUNT_ID, Plan, settings_of
@@ -44,7 +44,11 @@ def test_what_terraform_names_is_what_the_settings_would_name(environment: str, 
     told = settings_of(plan)
     own: dict[str, Any] = {"environment": environment, "account_id": ACCOUNT_ID}
     derived = Settings(**own)
-    names = [name for name in Settings.model_fields if name.endswith(("_bucket", "_database", "_workgroup", "prefix"))]
+    names = [
+        name
+        for name in Settings.model_fields
+        if name.endswith(("_bucket", "_database", "_queue", "_workgroup", "prefix"))
+    ]
     assert {name: getattr(told, name) for name in names} == {name: getattr(derived, name) for name in names}
 
 
@@ -56,6 +60,7 @@ def test_the_local_aws_names_each_resource_as_terraform_does(dev: Plan, local_aw
     # Nobody reads access logs on this machine.
     buckets = {values["bucket"] for values in dev.of("aws_s3_bucket").values()} - {"watershed-dev-logs"}
     assert set(made.buckets) == buckets
+    _same_arrivals(dev, config, made)
     assert set(made.streams) == {values["name"] for values in dev.of("aws_kinesis_stream").values()}
     deliveries = dev.of("aws_kinesis_firehose_delivery_stream").values()
     assert set(made.delivery_streams) == {values["name"] for values in deliveries}
@@ -70,3 +75,18 @@ def test_the_local_aws_names_each_resource_as_terraform_does(dev: Plan, local_aw
         assert there["CompressionFormat"] == told["compression_format"]
         assert there["BucketARN"] == told["bucket_arn"]
         assert there["BufferingHints"]["SizeInMBs"] == told["buffering_size"]
+
+
+def _same_arrivals(dev: Plan, config: Settings, made: Provisioned) -> None:
+    """The queue that S3 tells of arrivals, for how long a look hides a message, and of which folders it is told."""
+    queue = dev.values["module.platform.module.stream.aws_sqs_queue.arrivals"]
+    assert made.queues == (queue["name"],)
+    sqs, s3 = boto3.client("sqs", **config.client_args()), boto3.client("s3", **config.client_args())
+    url = sqs.get_queue_url(QueueName=queue["name"])["QueueUrl"]
+    hidden = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
+    assert hidden == {"VisibilityTimeout": str(queue["visibility_timeout_seconds"])}
+    told = s3.get_bucket_notification_configuration(Bucket=config.landing_bucket)["QueueConfigurations"]
+    folders = {each["Filter"]["Key"]["FilterRules"][0]["Value"] for each in told}
+    (planned,) = dev.of("aws_s3_bucket_notification").values()
+    assert folders == {each["filter_prefix"] for each in planned["queue"]}
+    assert {each["QueueArn"].split(":")[-1] for each in told} == {queue["name"]}

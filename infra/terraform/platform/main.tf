@@ -145,11 +145,8 @@ module "alarms" {
     usage_limit_id = module.warehouse.usage_limit_id
     rpu_hours      = var.warehouse.limit.rpu_hours
   }
-  search     = one([for search in values(local.search) : { domain = module.names.search_domain, nodes = search.nodes, volume_gib = search.volume_gib }])
-  budget_usd = var.budget_usd
-  emails     = var.alarm_emails
-
-  # Landing lists its prefixes; nothing reads the queue yet.
-  reader_of_arrivals = false
-  athena_gib_a_day   = var.athena_gib_a_day
+  search           = one([for search in values(local.search) : { domain = module.names.search_domain, nodes = search.nodes, volume_gib = search.volume_gib }])
+  budget_usd       = var.budget_usd
+  emails           = var.alarm_emails
+  athena_gib_a_day = var.athena_gib_a_day
 }

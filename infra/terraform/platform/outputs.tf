@@ -8,6 +8,7 @@ output "settings" {
     landing_bucket      = module.names.buckets.landing
     lake_bucket         = module.names.buckets.lake
     results_bucket      = module.names.buckets.results
+    arrivals_queue      = module.names.queues.arrivals
     landing_database    = module.names.databases.landing
     quarantine_database = module.names.databases.quarantine
     lake_database       = module.names.databases.lake

@@ -19,10 +19,10 @@ from pyiceberg.table import Table
 import ingestion.landing
 import ingestion.readers.objects
 from ingestion.contract import Contract
-from ingestion.landing import Landed, has_news, land
+from ingestion.landing import Landed, has_news, land, waiting
 from ingestion.ledger import landed_versions
 from ingestion.readers.kinesis import KinesisReader
-from ingestion.readers.objects import ObjectReader
+from ingestion.readers.objects import ObjectReader, Waiting
 from tests.integration.ingestion.conftest import FILES, Lake, MakeContract, compact, new_catalog
 
 PREFIX = "readings/"
@@ -41,10 +41,16 @@ class Drop:
     contract: Contract
     s3: Any
 
-    def put(self, key: str, amounts: dict[int, int]) -> None:
-        """Drop a file of readings: id -> amount. An amount of BAD breaks the contract."""
-        lines = [json.dumps({"id": n, "amount": amount}) for n, amount in amounts.items()]
-        self.s3.put_object(Bucket=self.lake.settings.landing_bucket, Key=PREFIX + key, Body="\n".join(lines).encode())
+    def put(self, key: str, amounts: dict[int, int]) -> tuple[str, str]:
+        """Drop a file of readings: id -> amount. An amount of BAD breaks the contract. Returns its key and ETag."""
+        body = "\n".join(json.dumps({"id": n, "amount": amount}) for n, amount in amounts.items()).encode()
+        put = self.s3.put_object(Bucket=self.lake.settings.landing_bucket, Key=PREFIX + key, Body=body)
+        return PREFIX + key, put["ETag"].strip('"')
+
+    def waiting(self, *told: tuple[str, str]) -> Waiting:
+        """Which of some versions have not landed."""
+        reader = ObjectReader(self.s3, self.contract, self.lake.settings.landing_bucket, max_bytes=1)
+        return waiting(self.contract, reader, self.lake.tables(self.contract), set(told))
 
     def land(self, *, max_bytes: int = 1024 * 1024, contract: Contract | None = None, **how: Any) -> Landed:
         contract = contract or self.contract
@@ -303,6 +309,30 @@ def test_what_comes_between_a_replacement_and_its_commit_is_no_harm(
     replacing.expect([3, 20], [4])
 
 
+def test_of_the_versions_that_arrived_those_wait_that_are_there_and_have_not_landed(drop: Drop) -> None:
+    rows, rejects, empty = drop.put("1", {1: GOOD}), drop.put("2", {2: BAD}), drop.put("3", {})
+    older = drop.put("4", {4: GOOD})
+    newer = drop.put("4", {4: GOOD, 5: GOOD})
+    gone = drop.put("5", {6: GOOD})
+    drop.s3.delete_object(Bucket=drop.lake.settings.landing_bucket, Key=gone[0])
+    told = (rows, rejects, empty, older, newer, gone)
+    assert drop.waiting(*told) == Waiting({rows, rejects, empty, newer}, late=False)
+    drop.land()
+    assert drop.waiting(*told) == Waiting(set(), late=False)
+    again = drop.put("1", {1: GOOD, 7: GOOD})
+    assert drop.waiting(rows, again) == Waiting({again}, late=False)
+
+
+def test_an_object_of_which_a_part_has_landed_waits_still(drop: Drop, crash_after: Callable[[int], None]) -> None:
+    told = drop.put("1", dict.fromkeys(range(1, 20), GOOD))
+    crash_after(0)
+    with pytest.raises(Crash):
+        drop.land(max_bytes=1)
+    assert drop.waiting(told) == Waiting({told}, late=False)
+    drop.land()
+    assert drop.waiting(told) == Waiting(set(), late=False)
+
+
 # --- Firehose's deliveries, by the hour ---
 
 NOW = datetime(2026, 3, 4, 12, 30, tzinfo=UTC)
@@ -328,8 +358,9 @@ def test_only_hours_that_may_still_get_objects_are_listed(delivered: Drop) -> No
         "whole_at": "2026-03-04T12:30:00+00:00",
     }
     delivered.put("2026/03/04/09/late", {3: GOOD, 4: BAD})
-    delivered.put("2026/03/04/08/too-late", {5: GOOD})
+    too_late = delivered.put("2026/03/04/08/too-late", {5: GOOD})
     assert delivered.land(clock=lambda: NOW + timedelta(hours=1)).records == 2
+    assert delivered.waiting(too_late) == Waiting({too_late}, late=True)
     later = NOW + timedelta(hours=23)
     assert delivered.land(clock=lambda: later).commits == 0
     # Once a day, or when it is asked for, all is listed: nothing is lost for ever.

@@ -16,10 +16,11 @@ from infra.local.aws.firehose import THROTTLE_TAG as THROTTLE_FIREHOSE_TAG
 from infra.local.aws.kinesis import THROTTLE_TAG
 from infra.local.errors import LocalServicesError, StreamAlreadyPlayedError
 from infra.local.flights import events
-from infra.local.provision import SHARDS, provision
+from infra.local.provision import SHARDS, Provisioned, provision
 from infra.local.weather import observations
 from ingestion.contract import Contract, load_contracts
 from ingestion.decode import decode
+from ingestion.readers.arrivals import receive
 from ingestion.readers.kinesis import KinesisReader
 from ingestion.readers.objects import ObjectReader, losses
 from ingestion.records import Batch
@@ -239,7 +240,22 @@ def test_provisioning_creates_what_the_contracts_need_once(
     for database in made.databases:
         client(fresh_settings, "glue").get_database(Name=database)
     again = provision(fresh_settings, contracts.values())
-    assert (again.buckets, again.streams, again.delivery_streams, again.databases) == ((), (), (), ())
+    assert again == Provisioned((), (), (), (), ())
+
+
+def test_the_queue_is_told_of_files_and_of_deliveries(
+    fresh_settings: Settings, client: Any, contracts: dict[str, Contract]
+) -> None:
+    provision(fresh_settings, contracts.values())
+    firehose = client(fresh_settings, "firehose")
+    keys = traffic.drop_files(client(fresh_settings, "s3"), fresh_settings.landing_bucket, contracts.values())
+    traffic.put_weather(firehose, fresh_settings.stream_name("weather"), DAY, DAY)
+    traffic.await_delivery(firehose, fresh_settings.stream_name("weather"), time.monotonic())
+    arrived = {
+        key for each in receive(client(fresh_settings, "sqs"), fresh_settings.arrivals_queue) for key, _ in each.objects
+    }
+    assert arrived >= set(keys)
+    assert {key.split("/")[1] for key in arrived - set(keys)} == {"weather"}
 
 
 def test_provisioning_works_in_another_region(fresh_settings: Settings, contracts: dict[str, Contract]) -> None:

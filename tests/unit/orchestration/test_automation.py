@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import dagster as dg
 import pytest
 from dagster_shared.check import CheckError
+from pydantic import Field
 
-from ingestion.contract import Contract, load_contract, load_contracts
+from ingestion.contract import Contract, KinesisSource, load_contract, load_contracts
+from ingestion.errors import SourceError
 from ingestion.landing import Landed
+from ingestion.readers.arrivals import Arrival
+from ingestion.readers.objects import Waiting
 from orchestration.conditions import ON_CHANGE, condition
 from orchestration.definitions import defs
-from orchestration.defs.automation import CONTRACT_TAG, source_sensor
+from orchestration.defs.automation import CONTRACT_TAG, arrivals_sensor, stream_sensor
 from orchestration.followers import lease, observation
 from orchestration.keys import landing_key
-from orchestration.platform import Lander
+from orchestration.platform import Arrivals, Lander
 from orchestration.settings import CONTRACTS_DIR
 
 AT_NOON = "0 12 * * *"
@@ -209,7 +213,7 @@ def test_source_tests_run_when_something_has_landed() -> None:
             assert (graph.get(key).automation_condition is None) == (key.name in own)
 
 
-CONTRACT = load_contract(CONTRACTS_DIR / "airlines.yaml")
+CONTRACT = load_contract(CONTRACTS_DIR / "flight_events.yaml")
 
 
 class Looking(Lander):
@@ -226,14 +230,15 @@ class Looking(Lander):
 
 def look(instance: dg.DagsterInstance, *, news: bool) -> Any:
     context = dg.build_sensor_context(instance=instance, resources={"lander": Looking(news=news)})
-    return source_sensor(CONTRACT)(context)
+    return stream_sensor(CONTRACT)(context)
 
 
 def test_a_sensor_requests_a_landing_once_there_is_something_new() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         request = look(instance, news=True)
         assert request.asset_selection == [landing_key(CONTRACT)]
-        assert {key.name for key in request.asset_check_keys} == {"reconciliation", "quarantine_limit", "freshness"}
+        checks = {"reconciliation", "quarantine_limit", "freshness", "nothing_lost"}
+        assert {key.name for key in request.asset_check_keys} == checks
         assert isinstance(look(instance, news=False), dg.SkipReason)
 
 
@@ -260,6 +265,88 @@ def test_a_sensor_leaves_the_landing_to_a_follower_until_that_ends_or_is_silent_
         assert isinstance(look(instance, news=True), dg.RunRequest)
 
 
+class Queue(Arrivals):
+    """A queue of which a test says what arrived, by key. Dagster copies it, so the class has what was removed."""
+
+    removed: ClassVar[list[str]] = []
+
+    arrived: list[str]
+
+    def receive(self) -> list[Arrival]:
+        return [Arrival(key, frozenset({(key, "etag")})) for key in self.arrived]
+
+    def remove(self, done: Sequence[Arrival]) -> None:
+        self.removed.extend(arrival.receipt for arrival in done)
+
+
+class LookingAtObjects(Lander):
+    """A lander of whose contracts a test says which keys have not landed, are late, or cannot be looked at."""
+
+    waits: list[str] = Field(default=[])
+    late: list[str] = Field(default=[])
+    broken: list[str] = Field(default=[])
+
+    def waiting(self, contract: Contract, told: Set[tuple[str, str]]) -> Waiting:
+        if contract.name in self.broken:
+            raise SourceError("there is no bucket")
+        assert all(contract.name in key for key, _ in told)
+        found = {(key, etag) for key, etag in told if key in self.waits}
+        return Waiting(found, late=bool({key for key, _ in found} & set(self.late)))
+
+
+def look_at_arrivals(instance: dg.DagsterInstance, keys: list[str], **lander: list[str]) -> tuple[Any, list[str]]:
+    """What the sensor returns, and the messages that it removed."""
+    Queue.removed.clear()
+    resources = {"lander": LookingAtObjects.model_validate(lander), "arrivals": Queue(arrived=keys)}
+    context = dg.build_sensor_context(instance=instance, resources=resources)
+    found = arrivals_sensor(load_contracts(CONTRACTS_DIR).values())(context)
+    return found, list(Queue.removed)
+
+
+AIRLINES, PLANES = "files/airlines/a.csv", "files/planes/p.csv"
+WEATHER = "firehose/weather/2026/01/01/00/w"
+
+
+def test_what_arrived_is_landed_by_contract_and_its_message_stays_until_it_has() -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        requests, removed = look_at_arrivals(instance, [AIRLINES, PLANES, WEATHER], waits=[PLANES, WEATHER])
+        assert [request.tags[CONTRACT_TAG] for request in requests] == ["planes", "weather"]
+        assert [request.run_config for request in requests] == [{}, {}]
+        assert removed == [AIRLINES]
+        skipped, removed = look_at_arrivals(instance, [PLANES])
+        assert isinstance(skipped, dg.SkipReason)
+        assert removed == [PLANES]
+
+
+def test_an_object_that_is_late_is_landed_by_a_whole_listing_also_beside_a_follower() -> None:
+    weather = load_contracts(CONTRACTS_DIR)["weather"]
+    with dg.DagsterInstance.ephemeral() as instance:
+        until = lease(timedelta(seconds=60))
+        instance.report_runless_asset_event(observation(weather, Landed(weather.name), until))
+        skipped, removed = look_at_arrivals(instance, [WEATHER], waits=[WEATHER])
+        assert "followed by process" in skipped.skip_message
+        requests, removed = look_at_arrivals(instance, [WEATHER], waits=[WEATHER], late=[WEATHER])
+        assert removed == []
+        (request,) = requests
+        job = defs().resolve_job_def("land")
+        assert dg.validate_run_config(job, request.run_config)["resources"]["lander"]["config"]["whole_listing"] is True
+
+
+def test_what_no_contract_takes_stays_in_the_queue_and_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        skipped, removed = look_at_arrivals(instance, ["files/trains/t.csv", AIRLINES])
+    assert isinstance(skipped, dg.SkipReason)
+    assert removed == [AIRLINES]
+    assert "No contract takes files/trains/t.csv" in capsys.readouterr().err
+
+
+def test_a_source_that_cannot_be_looked_at_does_not_keep_others_from_being_landed() -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        requests, removed = look_at_arrivals(instance, [AIRLINES, PLANES], waits=[PLANES], broken=["airlines"])
+    assert [request.tags[CONTRACT_TAG] for request in requests] == ["airlines", "planes"]
+    assert removed == []
+
+
 def test_a_source_that_has_gone_quiet_is_checked_for_freshness_all_the_same() -> None:
     """Its sensor requests nothing; the schedule lands nothing, and evaluates the checks."""
     (hourly,) = defs().schedules or []
@@ -270,6 +357,7 @@ def test_a_source_that_has_gone_quiet_is_checked_for_freshness_all_the_same() ->
 
 def test_every_sensor_runs_without_being_switched_on() -> None:
     sensors = defs().sensors or []
-    looks = {f"look_at_{name}" for name in load_contracts(CONTRACTS_DIR)}
-    assert {sensor.name for sensor in sensors} == {"conditions", *looks}
+    contracts = load_contracts(CONTRACTS_DIR).values()
+    streams = {f"look_at_{each.name}" for each in contracts if isinstance(each.source, KinesisSource)}
+    assert {sensor.name for sensor in sensors} == {"conditions", "look_at_arrivals", *streams}
     assert {sensor.default_status for sensor in sensors} == {dg.DefaultSensorStatus.RUNNING}

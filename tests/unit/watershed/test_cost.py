@@ -25,7 +25,7 @@ from watershed.cost import (
 from watershed.cost_report import arithmetic
 
 DEV, PRODUCTION = (load_environments()[name] for name in ("dev", "production"))
-SOURCES = Sources(streams=2, deliveries=1, prefixes=4, landed_streams=1)
+SOURCES = Sources(streams=2, deliveries=1, landed_streams=1)
 
 
 def model(environment: Environment = DEV, prices: Prices | None = None, **assumed: float) -> Model:
@@ -60,12 +60,15 @@ def usd(estimate: Estimate, service: str, what: str) -> Any:
         (10, "Redshift", "marts", 146.00),
         # 315,360,000 events in a year, three copies of 100 bytes: 88.11 GB.
         (10, "S3", "stored", 2.027),
-        # Four prefixes once a minute, also while nothing comes.
-        (0, "S3", "looking for objects", 0.876),
+        # 43,800 objects of one delivery, each looked at three times.
+        (10, "S3", "looking at objects", 0.657),
+        (10, "SQS", "messages about objects", 0.1577),
+        # Each half minute, two requests, also while nothing comes.
+        (0, "SQS", "looking for messages", 0.0701),
         (0, "OpenSearch", "t3.small.search", 26.28),
         (0, "OpenSearch", "volumes", 1.22),
-        # Six of streams, two of the delivery, dead letters, seven more.
-        (0, "CloudWatch", "alarms", 1.60),
+        # Six of streams, two of the delivery, three of queues, seven more.
+        (0, "CloudWatch", "alarms", 1.80),
         (0, "Network", "NAT instance", 6.132),
         (0, "Network", "public addresses", 3.65),
         # What costs nothing while nothing comes.
@@ -115,7 +118,7 @@ def test_a_line_shows_its_arithmetic() -> None:
 
 
 def test_contracts_say_how_many_streams_and_deliveries_there_are() -> None:
-    assert Sources.of(load_contracts(CONTRACTS_DIR)) == Sources(1, 1, 4, 1)
+    assert Sources.of(load_contracts(CONTRACTS_DIR)) == Sources(1, 1, 1)
 
 
 def test_each_price_has_a_page_and_each_is_used_by_its_name() -> None:

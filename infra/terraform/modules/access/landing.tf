@@ -121,6 +121,12 @@ data "aws_iam_policy_document" "landing" {
   }
 
   statement {
+    sid       = "Arrivals"
+    actions   = ["sqs:DeleteMessage", "sqs:GetQueueUrl", "sqs:ReceiveMessage"]
+    resources = [var.names.queue_arns.arrivals]
+  }
+
+  statement {
     sid       = "Tables"
     actions   = local.writes
     resources = ["${local.lake_bucket}/landing/*", "${local.landing_bucket}/quarantine/*"]

@@ -12,6 +12,7 @@ variable "names" {
     key_arn_pattern                 = string
     results_prefixes                = map(string)
     glue_logs_arn_pattern           = string
+    queue_arns                      = map(string)
     quicksight_arn_pattern          = string
     redshift_workgroups_arn_pattern = string
     regional                        = string

@@ -43,7 +43,7 @@ locals {
       missing    = "notBreaching"
     } }
 
-    queue-depth = { for queue in var.reader_of_arrivals ? ["arrivals"] : [] : queue => {
+    queue-depth = { for queue in ["arrivals"] : queue => {
       says       = "More than ${var.queue_depth} objects of ${var.names.queues[queue]} wait to be looked at."
       namespace  = "AWS/SQS"
       metric     = "ApproximateNumberOfMessagesVisible"
@@ -55,8 +55,21 @@ locals {
       missing    = "notBreaching"
     } }
 
+    # Whoever reads the queue looks at it each half minute, and a message is not in it for longer than an hour.
+    queue-unread = { for queue in ["arrivals"] : queue => {
+      says       = "Nobody has looked at ${var.names.queues[queue]} for two hours."
+      namespace  = "AWS/SQS"
+      metric     = "ApproximateAgeOfOldestMessage"
+      dimensions = { QueueName = var.names.queues[queue] }
+      statistic  = "Maximum"
+      above      = 7200
+      period     = 300
+      periods    = 1
+      missing    = "notBreaching"
+    } }
+
     dead-letters = { for queue in ["arrivals_dead_letters"] : "arrivals" => {
-      says       = "${var.names.queues[queue]} holds messages that were received five times and never dealt with."
+      says       = "${var.names.queues[queue]} holds messages of objects that did not land within an hour."
       namespace  = "AWS/SQS"
       metric     = "ApproximateNumberOfMessagesVisible"
       dimensions = { QueueName = var.names.queues[queue] }

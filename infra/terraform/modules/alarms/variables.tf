@@ -25,12 +25,6 @@ variable "deliveries" {
   type        = map(number)
 }
 
-variable "reader_of_arrivals" {
-  description = "Whether something reads the queue of arrivals. Without a reader it is never empty, and its depth says nothing."
-  type        = bool
-  default     = false
-}
-
 variable "warehouse" {
   description = "The Redshift Serverless workgroup and its usage limit of compute. Null: there is none to watch."
   type        = object({ workgroup = string, usage_limit_id = string, rpu_hours = number })

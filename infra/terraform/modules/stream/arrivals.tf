@@ -2,21 +2,27 @@
 # 100 entries, and a contract more in a folder changes nothing here.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html
 
+locals {
+  # As infra/local/provision.py has it.
+  look_again_seconds = 60
+}
+
 resource "aws_sqs_queue" "dead_letters" {
   name                      = var.names.queues.arrivals_dead_letters
   message_retention_seconds = 14 * 24 * 3600
   sqs_managed_sse_enabled   = true
 }
 
+# A message stays until its object has landed. Each look hides it for a minute; after an hour of looks it is a dead letter.
 resource "aws_sqs_queue" "arrivals" {
   name                       = var.names.queues.arrivals
   message_retention_seconds  = 4 * 24 * 3600
-  visibility_timeout_seconds = 300
+  visibility_timeout_seconds = local.look_again_seconds
   sqs_managed_sse_enabled    = true
 
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.dead_letters.arn
-    maxReceiveCount     = 5
+    maxReceiveCount     = 3600 / local.look_again_seconds
   })
 }
 

@@ -8,14 +8,13 @@ provider "aws" {
 }
 
 variables {
-  streams            = { clicks = "watershed-dev-clicks" }
-  deliveries         = { weather = 60 }
-  reader_of_arrivals = true
-  warehouse          = { workgroup = "watershed", usage_limit_id = "11111111-2222-3333-4444-555555555555", rpu_hours = 20 }
-  search             = { domain = "watershed-dev", nodes = 2, volume_gib = 20 }
-  athena_gib_a_day   = { dbt = 100 }
-  budget_usd         = 100
-  emails             = ["on-call@example.com"]
+  streams          = { clicks = "watershed-dev-clicks" }
+  deliveries       = { weather = 60 }
+  warehouse        = { workgroup = "watershed", usage_limit_id = "11111111-2222-3333-4444-555555555555", rpu_hours = 20 }
+  search           = { domain = "watershed-dev", nodes = 2, volume_gib = 20 }
+  athena_gib_a_day = { dbt = 100 }
+  budget_usd       = 100
+  emails           = ["on-call@example.com"]
 }
 
 # Names are not what is tested here: those of the module that gives them.
@@ -50,6 +49,7 @@ run "what_is_watched" {
       delivery-freshness-weather       = ["AWS/Firehose", "DeliveryToS3.DataFreshness", "{\"DeliveryStreamName\":\"watershed-dev-weather\"}", "Maximum GreaterThanThreshold 960", "2x300"]
       delivery-errors-weather          = ["AWS/Firehose", "DeliveryToS3.Success", "{\"DeliveryStreamName\":\"watershed-dev-weather\"}", "Average LessThanThreshold 1", "1x300"]
       queue-depth-arrivals             = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "{\"QueueName\":\"watershed-dev-arrivals\"}", "Maximum GreaterThanThreshold 1000", "3x300"]
+      queue-unread-arrivals            = ["AWS/SQS", "ApproximateAgeOfOldestMessage", "{\"QueueName\":\"watershed-dev-arrivals\"}", "Maximum GreaterThanThreshold 7200", "1x300"]
       dead-letters-arrivals            = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "{\"QueueName\":\"watershed-dev-arrivals-dead-letters\"}", "Maximum GreaterThanThreshold 0", "1x300"]
       warehouse-usage-redshift         = ["AWS/Redshift-Serverless", "UsageLimitConsumed", "{\"UsageLimitId\":\"11111111-2222-3333-4444-555555555555\",\"UsageType\":\"SERVERLESS_COMPUTE\",\"Workgroup\":\"watershed\"}", "Maximum GreaterThanThreshold 16", "1x300"]
       search-red-opensearch            = ["AWS/ES", "ClusterStatus.red", "{\"ClientId\":\"123456789012\",\"DomainName\":\"watershed-dev\"}", "Maximum GreaterThanThreshold 0", "1x60"]
@@ -112,18 +112,18 @@ run "what_is_not_there_is_not_watched" {
   command = plan
 
   variables {
-    names              = run.names
-    reader_of_arrivals = false
-    warehouse          = null
-    search             = { domain = "watershed-dev", nodes = 1, volume_gib = 10 }
-    athena_gib_a_day   = {}
-    emails             = []
+    names            = run.names
+    warehouse        = null
+    search           = { domain = "watershed-dev", nodes = 1, volume_gib = 10 }
+    athena_gib_a_day = {}
+    emails           = []
   }
 
-  # A single node is yellow by nature; a queue that nobody reads is deep by nature.
+  # A single node is yellow by nature.
   assert {
     condition = toset(keys(aws_cloudwatch_metric_alarm.this)) == toset([
-      "iterator-age-clicks", "delivery-freshness-weather", "delivery-errors-weather", "dead-letters-arrivals",
+      "iterator-age-clicks", "delivery-freshness-weather", "delivery-errors-weather",
+      "queue-depth-arrivals", "queue-unread-arrivals", "dead-letters-arrivals",
       "search-red-opensearch", "search-writes-blocked-opensearch", "search-storage-opensearch",
     ])
     error_message = jsonencode(keys(aws_cloudwatch_metric_alarm.this))
