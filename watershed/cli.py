@@ -51,6 +51,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def _said(error: BaseException) -> str | None:
     """What to show for an error that says how to mend it; None for another one, which is a fault of the program."""
+    from infra.bootstrap.errors import BootstrapError
     from infra.local.errors import LocalServicesError
     from ingestion.errors import IngestionError
     from orchestration.errors import OrchestrationError
@@ -59,7 +60,7 @@ def _said(error: BaseException) -> str | None:
     from serving.quicksight.errors import QuickSightError
     from serving.rows.source import RowsError
 
-    spoken = (LocalServicesError, IngestionError, OrchestrationError, LineageError)
+    spoken = (BootstrapError, LocalServicesError, IngestionError, OrchestrationError, LineageError)
     if isinstance(error, (*spoken, IndexBuildError, QuickSightError, RowsError)):
         return f"[red]{type(error).__name__}[/]: {escape(_ANSI.sub('', str(error)))}"
     if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
@@ -408,6 +409,29 @@ def cost(
     sources = Sources.of(load_contracts(CONTRACTS_DIR))
     model = Model(prices, load_environments()[env], sources, load_assumptions())
     print_cost(console, env, model, (10, 1_000), events_per_second)
+
+
+@app.command()
+def bootstrap(
+    only: Annotated[
+        Literal["warehouse", "search"] | None, typer.Option("--only", help="Leave out the other part.")
+    ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Print what there shall be, ask nobody, change nothing.")
+    ] = False,
+    rotate: Annotated[bool, typer.Option("--rotate", help="Give QuickSight's user a new password.")] = False,
+) -> None:
+    """Set up what is inside Redshift and OpenSearch on AWS: schemas, users, roles, grants. What is there stays."""
+    from watershed.bootstrap import declared_indexes, run, show, wanted
+
+    config = settings()
+    if only != "warehouse":
+        _refresh_manifests()
+    found = wanted(config, declared_indexes() if only != "warehouse" else (), only)
+    if plan:
+        show(console, found)
+    else:
+        run(console, found, rotate=rotate)
 
 
 new = typer.Typer(help="Draft what a team declares.", no_args_is_help=True)

@@ -14,6 +14,7 @@ from orchestration.settings import settings
 from watershed.cli import app
 
 COMMANDS = {
+    "bootstrap",
     "cost",
     "demo",
     "dev",
