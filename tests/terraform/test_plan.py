@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from orchestration.platform import layout
-from orchestration.settings import CONTRACTS_DIR, PROJECT_ROOT
+from orchestration.settings import CONTRACTS_DIR
+from tests.pages import blocks
 from tests.terraform.conftest import ACCOUNT_ID, Plan, Planner, settings_of
 
 pytestmark = pytest.mark.terraform
@@ -293,9 +294,8 @@ def test_the_logs_bucket_takes_access_logs_of_the_other_three(dev: Plan) -> None
 
 
 def test_the_variables_of_the_deploy_page_plan(plan: Planner, tmp_path: Path) -> None:
-    page = (PROJECT_ROOT / "docs" / "deploy.md").read_text()
-    (block,) = [block for block in re.findall(r"```hcl\n(.*?)```", page, re.DOTALL) if "account_id" in block]
-    (tmp_path / "page.tfvars").write_text(block)
+    (block,) = [block for block in blocks("docs/deploy.md") if block.title and block.title.endswith(".tfvars")]
+    (tmp_path / "page.tfvars").write_text(block.text)
     planned = plan("dev", CONTRACTS_DIR, tmp_path / "page.tfvars")
     assert settings_of(planned).landing_bucket == "acme-rain-dev-landing"
     trust = planned.values['module.platform.module.access.aws_iam_role.this["landing"]']["assume_role_policy"]

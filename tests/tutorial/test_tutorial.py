@@ -20,29 +20,14 @@ import pytest
 
 from orchestration.settings import PROJECT_ROOT
 from tests.conftest import free_port
+from tests.pages import blocks
 
 logger = logging.getLogger(__name__)
 
-PAGE = Path("docs/tutorial.md")
-_BLOCK = re.compile(
-    r'^```(?P<language>\w+)(?: title="(?P<title>[^"]+)")?\n(?P<text>.*?)^```$', re.MULTILINE | re.DOTALL
-)
+PAGE = "docs/tutorial.md"
 # Nothing of the developer's own environment reaches the copy.
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "JAVA_HOME", "MAVEN_HOME")
 _COMMAND_SECONDS = 300
-
-
-@dataclass(frozen=True)
-class Block:
-    """A block of code of the page."""
-
-    language: str
-    title: str | None
-    text: str
-
-
-def blocks(page: str) -> list[Block]:
-    return [Block(found["language"], found["title"], found["text"]) for found in _BLOCK.finditer(page)]
 
 
 def words(line: str) -> str:
@@ -98,7 +83,7 @@ def copy(tmp_path: Path) -> Iterator[Copy]:
 @pytest.mark.tutorial
 def test_the_tutorial_leads_from_a_sample_to_a_mart_and_the_page_of_the_lineage(copy: Copy) -> None:
     printed = ""
-    for block in blocks((copy.folder / PAGE).read_text(encoding="utf-8")):
+    for block in blocks(PAGE, copy.folder):
         if block.title:
             (copy.folder / block.title).write_text(block.text, encoding="utf-8")
         elif block.language == "sh":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,14 +15,14 @@ from infra.local.state import local_environment
 from orchestration.dbt import LAKE, manifest, parse, stale_manifests
 from orchestration.defs.serving import index_asset
 from orchestration.platform import IndexBuilder
-from orchestration.settings import PROJECT_ROOT, Settings, settings
+from orchestration.settings import Settings, settings
 from serving.opensearch.client import connect
 from tests.integration.lake import Lake
+from tests.pages import blocks
 
 pytestmark = [pytest.mark.opensearch, pytest.mark.slow]
 
-_PAGE = PROJECT_ROOT / "docs" / "search.md"
-_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_PAGE = "docs/search.md"
 
 
 @dataclass(frozen=True)
@@ -39,16 +38,15 @@ class Example:
 
 def examples() -> list[Example]:
     """The page's examples, in order. A request without an answer, or the other way round, is an error."""
-    text = _PAGE.read_text(encoding="utf-8")
-    blocks = [(text.count("\n", 0, found.start()) + 1, found[1], found[2]) for found in _BLOCK.finditer(text)]
-    requests, answers = blocks[::2], blocks[1::2]
-    assert [kind for _, kind, _ in requests] == ["http"] * len(requests)
-    assert [kind for _, kind, _ in answers] == ["json"] * len(requests)
+    found_blocks = blocks(_PAGE)
+    requests, answers = found_blocks[::2], found_blocks[1::2]
+    assert [request.language for request in requests] == ["http"] * len(requests)
+    assert [answer.language for answer in answers] == ["json"] * len(requests)
     found: list[Example] = []
-    for (line, _, request), (_, _, answer) in zip(requests, answers, strict=True):
-        target, _, body = request.partition("\n\n")
+    for request, answer in zip(requests, answers, strict=True):
+        target, _, body = request.text.partition("\n\n")
         method, path = target.split()
-        found.append(Example(line, method, path, json.loads(body) if body else None, json.loads(answer)))
+        found.append(Example(request.line, method, path, json.loads(body) if body else None, json.loads(answer.text)))
     return found
 
 
