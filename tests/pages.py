@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestration.settings import PROJECT_ROOT
 
 _HEADING_OR_BLOCK = re.compile(
-    r'^## (?P<heading>.+)$|^```(?P<language>\w+)(?: title="(?P<title>[^"]+)")?\n(?P<text>.*?)^```$',
+    r'^## (?P<heading>[^\n]+)$|^```(?P<language>\w+)(?: title="(?P<title>[^"]+)")?\n(?P<text>.*?)^```$',
     re.MULTILINE | re.DOTALL,
 )
 
