@@ -35,6 +35,13 @@ QUICKSIGHT_SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:waters
 UNLOAD_ROLE = "arn:aws:iam::123456789012:role/watershed-dev-redshift"
 DATABASE = "watershed"
 
+# Of actions in a policy, by the service's name in a request.
+_PREFIXES = {
+    "RedshiftData": "redshift-data",
+    "RedshiftServerless": "redshift-serverless",
+    "secretsmanager": "secretsmanager",
+}
+
 # What of Redshift's syntax PostgreSQL does not know, and what runs in its place.
 REWRITES: tuple[tuple[str, str], ...] = (
     # Spectrum: a schema without tables.
@@ -103,6 +110,8 @@ class Redshift:
         self.secrets: dict[str, str | None] = {}
         self.ran: list[str] = []
         """The statements, as they were sent."""
+        self.called: set[str] = set()
+        """The operations, with the prefix that they have in a policy."""
         self.workgroup_states: list[str] = []
         """Told by GetWorkgroup before AVAILABLE."""
         self.namespace = {"adminPasswordSecretArn": ADMIN_SECRET, "defaultIamRoleArn": UNLOAD_ROLE}
@@ -252,7 +261,8 @@ def serving(redshift: Redshift) -> Iterator[str]:
 
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or "{}")
-            operation = self.headers["X-Amz-Target"].rpartition(".")[2]
+            service, _, operation = self.headers["X-Amz-Target"].rpartition(".")
+            redshift.called.add(f"{_PREFIXES[service]}:{operation}")
             try:
                 status, answer = 200, redshift.call(operation, request)
             except LookupError as error:

@@ -1,22 +1,32 @@
 # Who sets up, inside the warehouse and the search engine, what is no resource of AWS: schemas, users, grants, roles. A person
-# takes this role for it, after an apply, and nobody else does.
+# takes this role for it, after an apply, and nobody else does. `watershed bootstrap` calls what is allowed here, and no more
+# (tests/terraform/test_bootstrap.py).
 
 data "aws_iam_policy_document" "bootstrap" {
   source_policy_documents = [data.aws_iam_policy_document.own_statements.json]
 
-  # As the administrator, by the secret that Redshift keeps.
   statement {
     sid       = "Warehouse"
-    actions   = ["redshift-data:BatchExecuteStatement", "redshift-data:ExecuteStatement"]
+    actions   = ["redshift-data:ExecuteStatement", "redshift-serverless:GetWorkgroup"]
     resources = [var.names.redshift_workgroups_arn_pattern]
   }
 
+  # Where the administrator's secret is.
+  statement {
+    sid       = "Namespace"
+    actions   = ["redshift-serverless:GetNamespace"]
+    resources = [var.names.redshift_namespaces_arn_pattern]
+  }
+
+  # The Data API reads a secret as whoever asks: the administrator's for every statement, QuickSight's to try whether it
+  # lets in.
   statement {
     sid       = "Secrets"
-    actions   = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
+    actions   = ["secretsmanager:GetSecretValue"]
     resources = values(var.names.warehouse_secret_arn_patterns)
   }
 
+  # Under Secrets Manager's own key, for which no right of one's own is needed.
   statement {
     sid       = "SecretOfQuickSight"
     actions   = ["secretsmanager:PutSecretValue"]
@@ -38,7 +48,7 @@ data "aws_iam_policy_document" "bootstrap" {
   # OpenSearch's own roles and who has them.
   statement {
     sid       = "Search"
-    actions   = [for method in ["Delete", "Get", "Patch", "Put"] : "es:ESHttp${method}"]
-    resources = ["${var.names.search_domain_arn}/_plugins/_security/*"]
+    actions   = [for method in ["Get", "Put"] : "es:ESHttp${method}"]
+    resources = ["${var.names.search_domain_arn}/_plugins/_security/api/*"]
   }
 }

@@ -14,6 +14,7 @@ variable "names" {
     glue_logs_arn_pattern           = string
     queue_arns                      = map(string)
     quicksight_arn_pattern          = string
+    redshift_namespaces_arn_pattern = string
     redshift_workgroups_arn_pattern = string
     regional                        = string
     roles                           = map(string)

@@ -187,6 +187,11 @@ output "redshift_workgroups_arn_pattern" {
   value       = "arn:${local.partition}:redshift-serverless:${local.regional}:workgroup/*"
 }
 
+output "redshift_namespaces_arn_pattern" {
+  description = "ARN of every Redshift Serverless namespace of the account: its ID is AWS's."
+  value       = "arn:${local.partition}:redshift-serverless:${local.regional}:namespace/*"
+}
+
 output "search_domain" {
   description = "Name of the OpenSearch domain."
   value       = local.search_domain
