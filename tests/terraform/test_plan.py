@@ -68,6 +68,8 @@ WITHOUT_RESOURCE_TYPE = {
     "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSecurityGroups",
     "ec2:DescribeSubnets",
+    "quicksight:CreateDataSource",
+    "quicksight:ListIngestions",
     "redshift-data:CancelStatement",
     "redshift-data:DescribeStatement",
     "redshift-data:GetStatementResult",

@@ -97,6 +97,8 @@ data "aws_iam_policy_document" "firehose" {
 }
 
 data "aws_iam_policy_document" "landing" {
+  source_policy_documents = [data.aws_iam_policy_document.landed_tables.json]
+
   statement {
     sid = "Streams"
     actions = [
@@ -106,12 +108,6 @@ data "aws_iam_policy_document" "landing" {
       "kinesis:ListShards",
     ]
     resources = [var.names.streams_arn_pattern]
-  }
-
-  statement {
-    sid       = "Buckets"
-    actions   = ["s3:GetBucketLocation", "s3:ListBucket"]
-    resources = [local.landing_bucket, local.lake_bucket]
   }
 
   statement {
@@ -127,18 +123,6 @@ data "aws_iam_policy_document" "landing" {
   }
 
   statement {
-    sid       = "Tables"
-    actions   = local.writes
-    resources = ["${local.lake_bucket}/landing/*", "${local.landing_bucket}/quarantine/*"]
-  }
-
-  statement {
-    sid       = "Catalog"
-    actions   = ["glue:CreateTable", "glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:UpdateTable"]
-    resources = concat([var.names.glue_catalog_arn], local.landed_databases, local.landed_tables)
-  }
-
-  statement {
     sid       = "Keys"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
     resources = [var.names.key_arn_pattern]
@@ -149,9 +133,4 @@ data "aws_iam_policy_document" "landing" {
       values   = [var.names.key_aliases.stream, var.names.key_aliases.landing, var.names.key_aliases.lake]
     }
   }
-}
-
-locals {
-  landed_databases = [for held in ["landing", "quarantine"] : var.names.database_arns[held]]
-  landed_tables    = [for held in ["landing", "quarantine"] : var.names.table_arn_patterns[held]]
 }

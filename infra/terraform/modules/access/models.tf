@@ -15,20 +15,20 @@ locals {
   catalog_reads = [
     "glue:BatchGetPartition",
     "glue:GetDatabase",
-    "glue:GetDatabases",
     "glue:GetPartition",
     "glue:GetPartitions",
     "glue:GetTable",
     "glue:GetTables",
-    "glue:GetTableVersions",
   ]
 
-  writes = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
+  # And with tables, or with what nobody needs once it is read.
+  writes = concat(local.results, ["s3:DeleteObject"])
 }
 
 data "aws_iam_policy_document" "dbt" {
   source_policy_documents = [
     data.aws_iam_policy_document.query_buckets.json,
+    data.aws_iam_policy_document.database_names.json,
     data.aws_iam_policy_document.lake_key.json,
   ]
 
@@ -48,17 +48,15 @@ data "aws_iam_policy_document" "dbt" {
     )
   }
 
-  # glue:CreateDatabase: dbt makes sure that its schema exists before it builds.
+  # glue:CreateDatabase: dbt makes sure that its schema exists before it builds. No partitions: models are Iceberg tables.
   statement {
     sid = "WriteCatalog"
     actions = [
-      "glue:BatchCreatePartition",
-      "glue:BatchDeletePartition",
-      "glue:BatchDeleteTable",
       "glue:CreateDatabase",
       "glue:CreateTable",
       "glue:DeleteTable",
       "glue:DeleteTableVersion",
+      "glue:GetTableVersions",
       "glue:UpdateTable",
     ]
     resources = [var.names.glue_catalog_arn, var.names.database_arns.lake, var.names.table_arn_patterns.lake]
@@ -73,7 +71,13 @@ data "aws_iam_policy_document" "dbt" {
   statement {
     sid       = "Models"
     actions   = local.writes
-    resources = ["${local.lake_bucket}/lake/*", "${local.results_bucket}/${var.names.results_prefixes.dbt}*"]
+    resources = ["${local.lake_bucket}/lake/*"]
+  }
+
+  statement {
+    sid       = "Results"
+    actions   = local.results
+    resources = ["${local.results_bucket}/${var.names.results_prefixes.dbt}*"]
   }
 
   # A password for some minutes, as a database user of the role's name. The workgroup's ID is AWS's: the account has one.
@@ -116,12 +120,15 @@ data "aws_iam_policy_document" "serving" {
   }
 
   statement {
-    sid     = "Unloaded"
-    actions = local.writes
-    resources = [
-      "${local.results_bucket}/unload/*",
-      "${local.results_bucket}/${var.names.results_prefixes.dbt}*",
-    ]
+    sid       = "Unloaded"
+    actions   = local.writes
+    resources = ["${local.results_bucket}/unload/*"]
+  }
+
+  statement {
+    sid       = "Results"
+    actions   = local.results
+    resources = ["${local.results_bucket}/${var.names.results_prefixes.dbt}*"]
   }
 
   # Redshift's UNLOAD writes with its own role, and is asked for by its Data API, which signs in for the caller.
@@ -143,7 +150,6 @@ data "aws_iam_policy_document" "serving" {
     actions = concat(
       flatten([
         for it in ["Dashboard", "DataSet", "DataSource"] : [
-          "quicksight:Create${it}",
           "quicksight:Describe${it}",
           "quicksight:Describe${it}Permissions",
           "quicksight:Update${it}",
@@ -151,10 +157,11 @@ data "aws_iam_policy_document" "serving" {
         ]
       ]),
       [
+        "quicksight:CreateDashboard",
+        "quicksight:CreateDataSet",
         "quicksight:CreateIngestion",
         "quicksight:DescribeDashboardDefinition",
         "quicksight:DescribeIngestion",
-        "quicksight:ListIngestions",
         "quicksight:PassDataSet",
         "quicksight:PassDataSource",
         "quicksight:UpdateDashboardPublishedVersion",
@@ -162,6 +169,13 @@ data "aws_iam_policy_document" "serving" {
     )
     # An ingestion's ARN begins with its data set's.
     resources = [for kind in ["dashboard", "dataset", "datasource"] : format(var.names.quicksight_arn_pattern, kind)]
+  }
+
+  # QuickSight has no resource type for these.
+  statement {
+    sid       = "DashboardsAnywhere"
+    actions   = ["quicksight:CreateDataSource", "quicksight:ListIngestions"]
+    resources = ["*"]
   }
 
   # QuickSight looks into the secret as whoever makes a data source with it.
@@ -174,7 +188,10 @@ data "aws_iam_policy_document" "serving" {
 
 # People who read: what models publish, not what came in.
 data "aws_iam_policy_document" "reader" {
-  source_policy_documents = [data.aws_iam_policy_document.lake_key.json]
+  source_policy_documents = [
+    data.aws_iam_policy_document.database_names.json,
+    data.aws_iam_policy_document.lake_key.json,
+  ]
 
   statement {
     sid       = "Queries"
@@ -214,7 +231,7 @@ data "aws_iam_policy_document" "reader" {
 
   statement {
     sid       = "Results"
-    actions   = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
+    actions   = local.results
     resources = ["${local.results_bucket}/${var.names.results_prefixes.people}*"]
   }
 }

@@ -1,13 +1,31 @@
 # What services do on the platform's behalf while they work for it: Spark, Redshift, QuickSight.
 
-# The landing and the maintenance, on Spark.
+# The maintenance of tables, on Spark. Nothing lands there: it reads no stream, no object that came in.
 data "aws_iam_policy_document" "spark" {
-  source_policy_documents = [data.aws_iam_policy_document.landing.json]
+  source_policy_documents = [data.aws_iam_policy_document.landed_tables.json]
+
+  statement {
+    sid       = "FindTables"
+    actions   = ["glue:GetTables"]
+    resources = concat([var.names.glue_catalog_arn], local.landed_databases, local.landed_tables)
+  }
 
   statement {
     sid       = "Scripts"
     actions   = ["s3:GetObject"]
     resources = ["${local.lake_bucket}/${var.names.scripts_prefix}*"]
+  }
+
+  statement {
+    sid       = "Keys"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [var.names.key_arn_pattern]
+
+    condition {
+      test     = "ForAnyValue:StringEquals"
+      variable = "kms:ResourceAliases"
+      values   = [var.names.key_aliases.landing, var.names.key_aliases.lake]
+    }
   }
 
   # Glue's own log groups, which it makes by itself.
@@ -23,6 +41,7 @@ data "aws_iam_policy_document" "spark" {
 data "aws_iam_policy_document" "redshift" {
   source_policy_documents = [
     data.aws_iam_policy_document.query_buckets.json,
+    data.aws_iam_policy_document.database_names.json,
     data.aws_iam_policy_document.lake_key.json,
   ]
 
@@ -40,7 +59,7 @@ data "aws_iam_policy_document" "redshift" {
 
   statement {
     sid       = "Unloaded"
-    actions   = local.writes
+    actions   = local.results
     resources = ["${local.results_bucket}/unload/*"]
   }
 }

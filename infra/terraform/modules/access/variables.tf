@@ -5,6 +5,7 @@ variable "names" {
     partition                       = string
     bucket_arns                     = map(string)
     database_arns                   = map(string)
+    databases_arn_pattern           = string
     delivery_logs_arn_pattern       = string
     delivery_streams_arn_pattern    = string
     glue_catalog_arn                = string

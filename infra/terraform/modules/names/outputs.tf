@@ -96,6 +96,11 @@ output "database_arns" {
   }
 }
 
+output "databases_arn_pattern" {
+  description = "ARN of every Glue database: for the list of their names."
+  value       = "arn:${local.partition}:glue:${local.regional}:database/*"
+}
+
 output "table_arn_patterns" {
   description = "ARN of every table of a Glue database, by what the database holds."
   value       = { for key, name in local.databases : key => "arn:${local.partition}:glue:${local.regional}:table/${name}/*" }
