@@ -137,7 +137,9 @@ class Requirements:
         return Call(call.actor, call.service, call.operation, {**parameters, **call.parameters}, call.status, call.why)
 
     def _of_call(self, call: Call) -> Iterator[Need]:
-        for action in self._actions(call):
+        actions = self._actions(call)
+        actions += [also for action in actions for also in self._also(action)]
+        for action in actions:
             for resource in self._resources(action, call):
                 yield Need(call, action, resource)
         if "CopySource" in call.parameters:
@@ -165,6 +167,13 @@ class Requirements:
         # Without it S3 says 403 in place of 404, which no client takes for "there is none".
         if call.status == 404 and "GetObject" in actions:
             yield "ListBucket"
+
+    def _also(self, action: str) -> Iterator[str]:
+        """The actions that the reference says an action depends on."""
+        prefix, _, name = action.partition(":")
+        known = get_service_prefix_data(prefix)["privileges"].get(name, {"resource_types": {}})
+        depends = {each for type_ in known["resource_types"].values() for each in type_["dependent_actions"]}
+        yield from sorted(depends - set(self._table["not_needed"].get(action, ())))
 
     def _resources(self, action: str, call: Call) -> list[str]:
         """The ARN of each resource that the action must be allowed on. `*` if AWS has no resource type for it."""
