@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -34,18 +34,24 @@ class Wanted:
     skipped: tuple[str, ...]
 
 
-def wanted(config: Settings, indexes: Sequence[str], only: Part | None) -> Wanted:
+def wanted(config: Settings, indexes: Sequence[str], only: Part | None, *, rotate: bool = False) -> Wanted:
     """What the settings ask for. Calls nobody.
 
     Args:
         config: The settings of an environment on AWS.
         indexes: The names of the indexes that exposures declare.
         only: Leave out the other part.
+        rotate: Whether the password of QuickSight's user shall be another.
 
     Raises:
-        BootstrapError: If the environment is none on AWS, or a setting is missing.
+        BootstrapError: If the environment is none on AWS, a setting is missing, or there is no password to rotate.
     """
     _require_aws(config)
+    if rotate and (only == "search" or config.quicksight_secret_arn is None):
+        raise BootstrapError(
+            "--rotate is about the password of QuickSight's user in Redshift: WATERSHED_QUICKSIGHT_SECRET_ARN has to "
+            "be set, and --only search leaves Redshift out."
+        )
     names, skipped = warehouse_names(config), []
     steps, roles = None, None
     if only != "search":
@@ -224,22 +230,31 @@ def _say(console: Console, line: str, style: str | None = None) -> None:
     console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
-def described(names: Mapping[str, str] | None = None) -> str:
-    """`docs/bootstrap.md`: what there is afterwards, from the data."""
-    shown_names = names or {name: f"<{name}>" for name in WarehouseNames.model_fields}
-    lines = ["## Redshift", "", "In this order. A step whose thing is there already is left alone.", ""]
-    lines += ["| what | why | statement |", "|---|---|---|"]
+def described() -> str:
+    """What there is afterwards, as Markdown, from the data. `<...>` stands for what an environment names."""
+    names = WarehouseNames(
+        database="watershed",
+        lake_schema="lake",
+        lake_database="lake",
+        marts="marts",
+        dbt_user=database_user("<prefix>-dbt"),
+        serving_user=database_user("<prefix>-serving"),
+        unload_role="arn:aws:iam::<account>:role/<prefix>-redshift",
+    ).model_dump()
+    lines = ["## Redshift", "", "| what | why | statement |", "|---|---|---|"]
     for step in load_steps():
-        filled = step.with_names({**shown_names, "password_digest": _NOT_MADE_YET})
+        filled = step.with_names({**names, "password_digest": _NOT_MADE_YET})
         statement = " ".join(warehouse.shown(filled).split()).replace("|", "\\|")
-        where = " Only with dashboards." if step.needs else ""
-        lines.append(f"| {step.name} | {step.why}{where} | `{statement}` |")
+        lines.append(f"| {step.name} | {step.why}{' Only with dashboards.' if step.needs else ''} | `{statement}` |")
     lines += ["", "## OpenSearch", "", "| role | why | what it may | who has it |", "|---|---|---|---|"]
     roles = search.load_roles().of_indexes(["<index>"])
     for role in roles.roles:
-        parts = [", ".join(role.cluster_permissions)]
-        for each in role.index_permissions:
-            parts.append(f"on `{'`, `'.join(each.index_patterns)}`: {', '.join(each.allowed_actions)}")
+        parts = [_code(role.cluster_permissions)]
+        parts += [f"on {_code(each.index_patterns)}: {_code(each.allowed_actions)}" for each in role.index_permissions]
         lines.append(f"| `{role.name}` | {role.why} | {'; '.join(parts)} | {role.mapped_to or 'nobody'} |")
     lines += [f"| `{held.role}` | {held.why} | all | {held.also}, beside who has it |" for held in roles.mappings]
     return "\n".join(lines) + "\n"
+
+
+def _code(words: Sequence[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)

@@ -11,13 +11,17 @@ import typer
 from pydantic_core import PydanticUndefined
 
 from orchestration.settings import DEFAULTS, PROJECT_ROOT, Environment, Settings
-from watershed import contract_reference
+from watershed import bootstrap, contract_reference
 from watershed.messages import messages
 
 _WRITTEN = "<!-- Written by `watershed reference` from the code. Edit that, not this page. -->"
 _OF_SETTINGS = """\
 Each is an environment variable. Without one, the default of the environment counts (`WATERSHED_ENVIRONMENT`), else the
 general one. A variable that begins with `WATERSHED_` and is no setting, or a value of another type, is refused."""
+_OF_BOOTSTRAP = """\
+What `watershed bootstrap` makes, in this order, from `infra/bootstrap/warehouse.yaml` and
+`infra/bootstrap/search.yaml`. What is there already is left alone; what somebody took away is put back. Names are those
+that the settings have by default. When to run it, and as whom: [deploy](deploy.md#6-inside-redshift-and-opensearch)."""
 _OF_MESSAGES = """\
 What the errors of the project say, by their class; `…` stands for what varies. What to do about each class:
 [troubleshooting](troubleshooting.md)."""
@@ -26,6 +30,9 @@ What the errors of the project say, by their class; `…` stands for what varies
 def write(folder: Path, app: typer.Typer, *, check: bool = False) -> list[Path]:
     """Write the pages and return those that changed. With `check` nothing is written: what is returned is stale."""
     pages: dict[str, Callable[[], str]] = {
+        "bootstrap.md": lambda: (
+            f"# Inside Redshift and OpenSearch\n\n{_WRITTEN}\n\n{_OF_BOOTSTRAP}\n\n{bootstrap.described()}"
+        ),
         "contracts.md": contract_reference.render,
         "commands.md": lambda: _commands(app),
         "settings.md": _settings,
@@ -88,6 +95,10 @@ def _settings() -> str:
         kind = str(getattr(field.annotation, "__name__", field.annotation)).replace(" | None", "").replace("|", "or")
         rows.append(f"| `WATERSHED_{name.upper()}` | {kind} | {default} | {_prose(field.description)} |")
     return "\n".join([*parts, *rows]) + "\n"
+
+
+def _bootstrap() -> str:
+    return f"# Inside Redshift and OpenSearch\n\n{_WRITTEN}\n\n{_OF_BOOTSTRAP}\n\n{bootstrap.described()}"
 
 
 def _messages() -> str:
