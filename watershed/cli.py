@@ -427,7 +427,7 @@ def bootstrap(
     config = settings()
     if only != "warehouse":
         _refresh_manifests()
-    found = wanted(config, declared_indexes() if only != "warehouse" else (), only)
+    found = wanted(config, declared_indexes() if only != "warehouse" else (), only, rotate=rotate)
     if plan:
         show(console, found)
     else:
