@@ -50,7 +50,7 @@ def recorded(dev: Plan, tmp_path_factory: pytest.TempPathFactory) -> list[Call]:
 def needs(recorded: list[Call], names: Names) -> list[Need]:
     requirements = Requirements(names)
     deployed = [call for call in recorded if not requirements.is_local(call)]
-    return requirements.needs([*deployed, *requirements.kept(deployed)])
+    return requirements.needs([*deployed, *requirements.kept()])
 
 
 def test_every_contract_and_every_actor_is_in_the_recording(recorded: list[Call], names: Names) -> None:
@@ -107,6 +107,18 @@ def test_an_action_that_is_taken_from_a_role_is_missed(
     assert all(f" needs {action} on arn:" in line for line in denied)
     assert denied[0].startswith(f"{actor}: ")
     assert f"Grant {action} on it to {actor} in infra/terraform/modules/access." in denied[0]
+
+
+def test_an_action_and_a_resource_that_nobody_uses_are_told(needs: list[Need], policies: Policies) -> None:
+    more = copy.deepcopy(dict(policies.roles))
+    streams = next(s for s in more["landing"]["Statement"] if s["Sid"] == "Streams")
+    streams["Action"] = [*several(streams["Action"]), "kinesis:DeleteStream"]
+    streams["Resource"] = [*several(streams["Resource"]), "arn:aws:kinesis:us-east-1:123456789012:stream/another"]
+    told = dict(replace(policies, roles=more).unused(needs))
+    assert told["landing"][-2:] == [
+        "Streams: kinesis:DeleteStream",
+        "Streams: on arn:aws:kinesis:us-east-1:123456789012:stream/another",
+    ]
 
 
 def test_a_key_that_leaves_an_actor_out_is_missed(needs: list[Need], policies: Policies) -> None:

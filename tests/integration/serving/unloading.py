@@ -13,6 +13,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+# The access key that what an engine writes for an actor may be written with, to be told from the actor's own calls.
+ENGINE = "engine"
+
 
 class Engine:
     """Runs what is sent through a boto3 session's botocore events."""

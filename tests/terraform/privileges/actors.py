@@ -14,22 +14,18 @@ from typing import Any
 import pyarrow as pa
 
 from ingestion.contract import ObjectSource, load_contracts
-from orchestration import exposures
-from orchestration.dbt import LAKE, manifest
 from orchestration.platform import Arrivals, DashboardDeployer, Lander, rows_of
 from orchestration.settings import CONTRACTS_DIR, settings
 from serving.quicksight import Column
 from serving.rows.athena import AthenaRows
 from serving.rows.redshift import RedshiftRows
-from tests.integration.serving.unloading import Engine
-from watershed.status import contract_statuses
-
-# Writes what an UNLOAD leaves: on AWS it is Athena in the caller's name, or Redshift with its own role.
-ENGINE = "engine"
+from tests.integration.serving.unloading import ENGINE, Engine
 
 
 def landing() -> None:
     """Lands every contract as its sensor and its asset do, and tells how far each is."""
+    from watershed.status import contract_statuses
+
     arrivals, lander = Arrivals(), Lander()
     received = arrivals.receive()
     told = {version for arrival in received for version in arrival.objects}
@@ -48,6 +44,9 @@ def landing() -> None:
 
 def serving() -> None:
     """Deploys every dashboard, anew and changed, and reads the rows of every index from the engine of its model."""
+    from orchestration import exposures
+    from orchestration.dbt import LAKE, manifest
+
     dbt = manifest(LAKE)
     for exposure in dbt["exposures"].values():
         if exposures.served_by(exposure, "quicksight"):
@@ -60,6 +59,8 @@ def serving() -> None:
 
 def _deploy(dbt: Mapping[str, Any], exposure: Mapping[str, Any]) -> None:
     """Deploys a dashboard; with a title, a column and a warehouse that have changed, and an editor; and as it is."""
+    from orchestration import exposures
+
     dashboards, definition = DashboardDeployer(), exposures.definition_path(exposure)
     relations = exposures.relations(dbt, exposure)
     dashboards.deploy(dashboards.declare(exposure["name"], "A title", definition, relations))

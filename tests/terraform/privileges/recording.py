@@ -24,10 +24,10 @@ from infra.local.provision import provision
 from infra.local.state import local_environment
 from infra.local.traffic import await_delivery, drop_files, play, put_weather
 from ingestion.contract import Contract, KinesisSource, ObjectSource, load_contracts
-from orchestration.dbt import LAKE, manifest
+from orchestration.manifests import target_path
 from orchestration.settings import CONTRACTS_DIR, DBT_PROJECT_DIR, DEFAULTS, PROJECT_ROOT, Environment, Settings
 from tests.conftest import running_aws
-from tests.terraform.privileges.actors import ENGINE
+from tests.integration.serving.unloading import ENGINE
 from tests.terraform.privileges.requirements import Call
 from watershed.put import put
 
@@ -173,7 +173,8 @@ def _prepare_lake(stage: Stage) -> None:
     names, glue, s3 = stage.settings, stage.client("glue", SETUP), stage.client("s3", SETUP)
     results = {"ResultConfiguration": {"OutputLocation": f"s3://{names.results_bucket}/dbt/"}}
     stage.client("athena", SETUP).create_work_group(Name=names.athena_workgroup, Configuration=results)
-    models = [n for n in manifest(LAKE)["nodes"].values() if n["resource_type"] == "model" and "lake" in n["tags"]]
+    manifest = json.loads((DBT_PROJECT_DIR / target_path("lake") / "manifest.json").read_text(encoding="utf-8"))
+    models = [n for n in manifest["nodes"].values() if n["resource_type"] == "model" and "lake" in n["tags"]]
     for model in models:
         view = model["config"]["materialized"] == "view"
         for suffix in [""] if view else ["", "__ha", "__bkp", "__dbt_tmp", "__tmp_not_partitioned"]:
@@ -196,7 +197,7 @@ def _prepare_lake(stage: Stage) -> None:
 
 
 def _build(stage: Stage) -> None:
-    """All models on DuckDB, whose reads of landed tables are Athena's on AWS."""
+    """The lake's models on DuckDB, whose reads of landed tables are Athena's on AWS."""
     _dbt(stage, "local")
 
 
@@ -207,7 +208,9 @@ def _build_on_athena(stage: Stage) -> None:
 
 def _dbt(stage: Stage, target: str) -> None:
     own = {"DBT_TARGET_PATH": str(stage.folder / f"target-{target}"), "DBT_LOG_PATH": str(stage.folder / "logs")}
-    stage.run("dbt", "dbt.cli.main", "run", "--target", target, cwd=DBT_PROJECT_DIR, environment=own)
+    stage.run(
+        "dbt", "dbt.cli.main", "run", "--select", "tag:lake", "--target", target, cwd=DBT_PROJECT_DIR, environment=own
+    )
 
 
 def _serve(stage: Stage) -> None:

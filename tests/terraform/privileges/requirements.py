@@ -7,7 +7,7 @@ and what services do in a caller's name, is in `calls.yaml`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -77,17 +77,9 @@ class Requirements:
         self._names = names
         self._table: Mapping[str, Any] = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
 
-    def kept(self, recorded: Iterable[Call]) -> list[Call]:
+    def kept(self) -> list[Call]:
         """The calls of the table: what services do in a caller's name, and what no run here shows."""
-        calls = [call for row in self._table["kept"] for call in self._of_row(row)]
-        for row in self._table["like"]:
-            calls += [
-                Call(row["actor"], c.service, c.operation, c.parameters, c.status, f"{row['why']}, as {row['like']}")
-                for c in [*recorded, *calls]
-                if c.actor == row["like"] and c.service in row["services"]
-                if re.fullmatch(row["keys"], str(c.parameters.get("Key", "")))
-            ]
-        return calls
+        return [call for row in self._table["kept"] for call in self._of_row(row)]
 
     def is_local(self, call: Call) -> bool:
         """Whether a call is made on this machine only."""

@@ -97,8 +97,6 @@ data "aws_iam_policy_document" "firehose" {
 }
 
 data "aws_iam_policy_document" "landing" {
-  source_policy_documents = [data.aws_iam_policy_document.landed_tables.json]
-
   statement {
     sid = "Streams"
     actions = [
@@ -110,10 +108,29 @@ data "aws_iam_policy_document" "landing" {
     resources = [var.names.streams_arn_pattern]
   }
 
+  # What tells an object that is not there from one that is forbidden, too.
+  statement {
+    sid       = "Buckets"
+    actions   = ["s3:ListBucket"]
+    resources = [local.landing_bucket, local.lake_bucket]
+  }
+
   statement {
     sid       = "Objects"
     actions   = ["s3:GetObject"]
     resources = ["${local.landing_bucket}/*"]
+  }
+
+  statement {
+    sid       = "Tables"
+    actions   = local.table_files
+    resources = local.landed_files
+  }
+
+  statement {
+    sid       = "Catalog"
+    actions   = ["glue:CreateTable", "glue:GetDatabase", "glue:GetTable", "glue:UpdateTable"]
+    resources = concat([var.names.glue_catalog_arn], local.landed_databases, local.landed_tables)
   }
 
   statement {
@@ -133,4 +150,13 @@ data "aws_iam_policy_document" "landing" {
       values   = [var.names.key_aliases.stream, var.names.key_aliases.landing, var.names.key_aliases.lake]
     }
   }
+}
+
+locals {
+  landed_databases = [for held in ["landing", "quarantine"] : var.names.database_arns[held]]
+  landed_tables    = [for held in ["landing", "quarantine"] : var.names.table_arn_patterns[held]]
+  landed_files     = ["${local.lake_bucket}/landing/*", "${local.landing_bucket}/quarantine/*"]
+
+  # What Iceberg does with the files of a table.
+  table_files = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
 }

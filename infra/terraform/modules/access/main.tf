@@ -10,8 +10,8 @@ locals {
     serving   = data.aws_iam_policy_document.serving.json
     reader    = data.aws_iam_policy_document.reader.json
     bootstrap = data.aws_iam_policy_document.bootstrap.json
-    # One policy: a script runs on either.
-    glue       = data.aws_iam_policy_document.spark.json
+    # A script runs on either.
+    glue       = data.aws_iam_policy_document.glue.json
     emr        = data.aws_iam_policy_document.spark.json
     redshift   = data.aws_iam_policy_document.redshift.json
     quicksight = data.aws_iam_policy_document.quicksight.json

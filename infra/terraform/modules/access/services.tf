@@ -1,19 +1,33 @@
 # What services do on the platform's behalf while they work for it: Spark, Redshift, QuickSight.
 
-# The maintenance of tables, on Spark. Nothing lands there: it reads no stream, no object that came in.
+# The maintenance of tables, on Spark. Nothing lands there: it reads no stream, and no object as it came in.
 data "aws_iam_policy_document" "spark" {
-  source_policy_documents = [data.aws_iam_policy_document.landed_tables.json]
-
-  statement {
-    sid       = "FindTables"
-    actions   = ["glue:GetTables"]
-    resources = concat([var.names.glue_catalog_arn], local.landed_databases, local.landed_tables)
-  }
-
   statement {
     sid       = "Scripts"
     actions   = ["s3:GetObject"]
     resources = ["${local.lake_bucket}/${var.names.scripts_prefix}*"]
+  }
+
+  statement {
+    sid       = "Buckets"
+    actions   = ["s3:ListBucket"]
+    resources = [local.landing_bucket, local.lake_bucket]
+  }
+
+  statement {
+    sid       = "Tables"
+    actions   = local.table_files
+    resources = concat(local.landed_files, ["${local.lake_bucket}/lake/*"])
+  }
+
+  statement {
+    sid     = "Catalog"
+    actions = ["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:UpdateTable"]
+    resources = concat(
+      [var.names.glue_catalog_arn, var.names.database_arns.lake, var.names.table_arn_patterns.lake],
+      local.landed_databases,
+      local.landed_tables,
+    )
   }
 
   statement {
@@ -27,8 +41,12 @@ data "aws_iam_policy_document" "spark" {
       values   = [var.names.key_aliases.landing, var.names.key_aliases.lake]
     }
   }
+}
 
-  # Glue's own log groups, which it makes by itself.
+# EMR Serverless keeps what a job logs by itself; Glue writes it to log groups, which it makes, as the job.
+data "aws_iam_policy_document" "glue" {
+  source_policy_documents = [data.aws_iam_policy_document.spark.json]
+
   statement {
     sid       = "Logs"
     actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]

@@ -1,33 +1,8 @@
 # Statements that several actors have, each under a name of its own.
 
 locals {
-  landed_databases = [for held in ["landing", "quarantine"] : var.names.database_arns[held]]
-  landed_tables    = [for held in ["landing", "quarantine"] : var.names.table_arn_patterns[held]]
-
   # What an engine does with results that it writes for somebody.
   results = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
-}
-
-# The landed tables and the quarantine: made, written, their old files removed. s3:ListBucket is also what tells an object
-# that is not there from one that is forbidden.
-data "aws_iam_policy_document" "landed_tables" {
-  statement {
-    sid       = "Buckets"
-    actions   = ["s3:ListBucket"]
-    resources = [local.landing_bucket, local.lake_bucket]
-  }
-
-  statement {
-    sid       = "Tables"
-    actions   = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
-    resources = ["${local.lake_bucket}/landing/*", "${local.landing_bucket}/quarantine/*"]
-  }
-
-  statement {
-    sid       = "Catalog"
-    actions   = ["glue:CreateTable", "glue:GetDatabase", "glue:GetTable", "glue:UpdateTable"]
-    resources = concat([var.names.glue_catalog_arn], local.landed_databases, local.landed_tables)
-  }
 }
 
 # Where Athena and Redshift read models, and put results.
