@@ -72,6 +72,7 @@ create table redshift.external_schemas (schemaname text, databasename text);
 create table redshift.assumerole (grantee text, arn text);
 insert into redshift.assumerole values ('public', null);
 create view redshift.svv_external_schemas as select * from redshift.external_schemas;
+create view redshift.svv_tables as select table_schema, table_name from information_schema.tables;
 create view redshift.svv_roles as select rolname as role_name from pg_roles where not rolcanlogin;
 create view redshift.svv_user_grants as
 select u.rolname as user_name, r.rolname as role_name
