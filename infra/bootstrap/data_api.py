@@ -65,16 +65,14 @@ class DataApi:
             BootstrapError: If the Data API did not take it, or there is no answer in time.
         """
         deadline = time.monotonic() + self.patience.most
-        statement = self._begin(sql, deadline)
         try:
-            told = self._wait(statement, deadline)
-        except BaseException:
-            # An abandoned statement would go on, and keep the warehouse awake.
-            self.client.cancel_statement(Id=statement)
-            raise
-        if told["Status"] != "FINISHED":
-            raise StatementError(told.get("Error") or f"{told['Status']}, no reason given")
-        return self._rows(statement) if told.get("HasResultSet") else []
+            statement = self._begin(sql, deadline)
+            told = self._end(statement, deadline)
+            if told["Status"] != "FINISHED":
+                raise StatementError(told.get("Error") or f"{told['Status']}, no reason given")
+            return self._rows(statement) if told.get("HasResultSet") else []
+        except (ClientError, BotoCoreError) as error:
+            raise not_taken(f"Redshift's Data API, workgroup {self.workgroup}", error) from error
 
     def _begin(self, sql: str, deadline: float) -> str:
         pause = self.patience.first_pause
@@ -87,12 +85,21 @@ class DataApi:
             except ClientError as error:
                 code = error.response["Error"]["Code"]
                 if code not in _BUSY or time.monotonic() > deadline:
-                    raise not_taken(f"Redshift's Data API, workgroup {self.workgroup}", error) from error
+                    raise
                 self.on_wait(f"Redshift is not ready ({code}); asking again")
-            except BotoCoreError as error:
-                raise not_taken(f"Redshift's Data API, workgroup {self.workgroup}", error) from error
             time.sleep(pause)
             pause = min(pause * 2, _MOST_SECONDS)
+
+    def _end(self, statement: str, deadline: float) -> dict[str, Any]:
+        """Wait for a statement. One that is given up is cancelled: it would go on, and keep the warehouse awake."""
+        try:
+            return self._wait(statement, deadline)
+        except BaseException as error:
+            try:
+                self.client.cancel_statement(Id=statement)
+            except (ClientError, BotoCoreError) as failed:
+                error.add_note(f"Statement {statement} could not be cancelled: {failed}")
+            raise
 
     def _wait(self, statement: str, deadline: float) -> dict[str, Any]:
         pause, began, quiet = self.patience.first_pause, time.monotonic(), True

@@ -120,6 +120,8 @@ class Redshift:
         """Operations that are refused once each, with a code."""
         self.fails: list[tuple[str, str]] = []
         """Patterns of statements that fail once each, with Redshift's words."""
+        self.still_running = 0
+        """How many times DescribeStatement tells so before a statement's end."""
         self.after: Callable[[str], object] = lambda _: None
         """Called with each statement once it has run."""
         self._statements: dict[str, dict[str, Any]] = {}
@@ -231,6 +233,9 @@ class Redshift:
         return self._connections[user, password]
 
     def _DescribeStatement(self, request: dict[str, Any]) -> dict[str, Any]:
+        if self.still_running:
+            self.still_running -= 1
+            return {"Id": request["Id"], "Status": "STARTED"}
         told = self._statements[request["Id"]]
         return {"Id": request["Id"], **{key: value for key, value in told.items() if key != "rows"}}
 

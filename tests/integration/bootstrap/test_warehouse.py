@@ -17,7 +17,14 @@ from infra.bootstrap.data_api import DataApi, Patience, find_workgroup
 from infra.bootstrap.errors import BootstrapError, SecretError, StatementError
 from infra.bootstrap.steps import Step, load_steps
 from orchestration.settings import Settings
-from tests.integration.bootstrap.redshift import QUICKSIGHT_SECRET, UNLOAD_ROLE, Redshift, running_postgres, serving
+from tests.integration.bootstrap.redshift import (
+    ADMIN_SECRET,
+    QUICKSIGHT_SECRET,
+    UNLOAD_ROLE,
+    Redshift,
+    running_postgres,
+    serving,
+)
 from watershed.bootstrap import run, show, wanted
 
 
@@ -229,6 +236,24 @@ def test_a_workgroup_that_is_not_ready_is_waited_for(redshift: Redshift, config:
     redshift.workgroup_states = ["MODIFYING"] * 3
     with pytest.raises(BootstrapError, match="still MODIFYING"):
         find_workgroup(client, "watershed", Patience(most=0))
+
+
+def test_a_statement_that_does_not_end_is_cancelled(redshift: Redshift, config: Settings) -> None:
+    told: list[str] = []
+    client = boto3.client("redshift-data", **config.client_args())
+    waking = DataApi(
+        client, "watershed", "watershed", ADMIN_SECRET, Patience(first_pause=0.01, tell_after=0), told.append
+    )
+    redshift.still_running = 3
+    assert waking.run("select 1") == [("1",)]
+    assert told == ["Redshift takes its time (STARTED); it may be waking up"]
+    redshift.still_running = 3
+    with pytest.raises(BootstrapError, match="is STARTED after 0 s and was cancelled"):
+        replace(waking, patience=Patience(most=0)).run("select 1")
+    assert "redshift-data:CancelStatement" in redshift.called
+    redshift.still_running, redshift.refuses = 0, [("DescribeStatement", "ExpiredTokenException")]
+    with pytest.raises(BootstrapError, match=r"ExpiredTokenException.*Log in again"):
+        waking.run("select 1")
 
 
 def test_what_is_wrong_outside_redshift_is_told_with_its_cure(redshift: Redshift, config: Settings) -> None:

@@ -22,8 +22,8 @@ resource "aws_quicksight_vpc_connection" "this" {
   security_group_ids = [var.security_group_id]
 }
 
-# Without a value: {"username": ..., "password": ...} is put into it by whoever makes the user in Redshift. Encrypted with
-# Secrets Manager's own key, since the role that QuickSight reads secrets with knows no other.
+# Without a value: `watershed bootstrap` makes the user in Redshift and puts {"username": ..., "password": ...} into it.
+# Encrypted with Secrets Manager's own key, since the role that QuickSight reads secrets with knows no other.
 # https://docs.aws.amazon.com/quicksight/latest/user/secrets-manager-integration.html
 resource "aws_secretsmanager_secret" "redshift" {
   name                    = var.names.quicksight.secret
