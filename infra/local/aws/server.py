@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, cast
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler
+from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from infra.local.aws.extensions import create_app, install_all
+from infra.local.aws.extensions import dispatcher, install_all
 from infra.local.aws.recorder import Recorder
 
 HEALTH_PATH = "/_health"  # No bucket can be called so: its name has no underscore.
@@ -31,7 +31,7 @@ def application() -> Callable[[dict[str, Any], Any], Iterable[bytes]]:
     `GET /_health` answers `{"pid": int}`: a caller can tell this server from another one on the same port.
     """
     install_all()
-    aws = DomainDispatcherApplication(create_app)
+    aws = dispatcher()
 
     def dispatch(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ["PATH_INFO"] == HEALTH_PATH:

@@ -1,4 +1,4 @@
-"""The operations on data sources, data sets, ingestions and dashboards, as a backend of moto's."""
+"""The operations on data sources, data sets, ingestions, dashboards and VPC connections, as a backend of moto's."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from infra.local.aws.quicksight.records import (
     DataSource,
     Ingestion,
     Resource,
+    VPCConnection,
     version_of,
 )
 from infra.local.aws.quicksight.refusals import Answer, Request, existing, invalid, one_of, refuse
@@ -35,6 +36,7 @@ class QuickSight:
         self.data_sources: dict[str, DataSource] = {}
         self.data_sets: dict[str, DataSet] = {}
         self.dashboards: dict[str, Dashboard] = {}
+        self.vpc_connections: dict[str, VPCConnection] = {}
 
     # Data sources
 
@@ -252,6 +254,39 @@ class QuickSight:
         dashboard.change_permissions(request.get("GrantPermissions", ()), request.get("RevokePermissions", ()))
         return self.describe_dashboard_permissions(request)
 
+    # Connections to a VPC
+
+    def create_vpc_connection(self, request: Request) -> Answer:
+        """CreateVPCConnection."""
+        self._must_be_new(self.vpc_connections, request["VPCConnectionId"], "VPC connection")
+        now = datetime.now(UTC)
+        connection = VPCConnection(*self._identity("vpcConnection", request["VPCConnectionId"], request), now, now)
+        connection.request = dict(request)
+        self._share(connection, request)
+        self.vpc_connections[connection.id] = connection
+        return self._vpc_connection_answer(connection, "CreationStatus", connection.status)
+
+    def describe_vpc_connection(self, request: Request) -> Answer:
+        """DescribeVPCConnection."""
+        return {"VPCConnection": self._vpc_connection(request).described()}
+
+    def list_vpc_connections(self, request: Request) -> Answer:
+        """ListVPCConnections."""
+        described = [connection.described() for connection in self.vpc_connections.values()]
+        return page(request, "VPCConnectionSummaries", described)
+
+    def update_vpc_connection(self, request: Request) -> Answer:
+        """UpdateVPCConnection."""
+        connection = self._vpc_connection(request)
+        connection.request = {**connection.request, **request}
+        connection.name, connection.updated = request["Name"], datetime.now(UTC)
+        return self._vpc_connection_answer(connection, "UpdateStatus", connection.status)
+
+    def delete_vpc_connection(self, request: Request) -> Answer:
+        """DeleteVPCConnection. On AWS it is described as DELETED for some time yet; here it is gone."""
+        connection = self.vpc_connections.pop(self._vpc_connection(request).id)
+        return self._vpc_connection_answer(connection, "DeletionStatus", "DELETED")
+
     # What the operations share
 
     def _identity(self, kind: str, resource_id: str, request: Request) -> tuple[str, str, str]:
@@ -276,6 +311,13 @@ class QuickSight:
 
     def _dashboard(self, request: Request) -> Dashboard:
         return existing(self.dashboards, request["DashboardId"], "Dashboard")
+
+    def _vpc_connection(self, request: Request) -> VPCConnection:
+        return existing(self.vpc_connections, request["VPCConnectionId"], "VPC connection")
+
+    def _vpc_connection_answer(self, connection: VPCConnection, member: str, status: str) -> Answer:
+        answer = {"Arn": connection.arn, "VPCConnectionId": connection.id, member: status}
+        return {**answer, "AvailabilityStatus": connection.availability}
 
     def _ingestion(self, request: Request) -> Ingestion:
         return existing(self._data_set(request).ingestions, request["IngestionId"], "Ingestion")
@@ -381,6 +423,7 @@ class CompletedQuickSightBackend(QuickSightBackend):
             "quicksight:data_sources": self.resources.data_sources,
             "quicksight:data_sets": self.resources.data_sets,
             "quicksight:dashboards": self.resources.dashboards,
+            "quicksight:vpc_connections": self.resources.vpc_connections,
         }
         for kind, records in kinds.items():
             for record in records.values():

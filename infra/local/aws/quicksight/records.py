@@ -71,6 +71,36 @@ class DataSource(Resource):
 
 
 @dataclass
+class VPCConnection(Resource):
+    """Network interfaces in a VPC's subnets. None is made."""
+
+    request: Answer = field(default_factory=dict)
+
+    @property
+    def status(self) -> str:
+        """In progress or done."""
+        doing = "CREATION" if self.updated == self.created else "UPDATE"
+        return f"{doing}_IN_PROGRESS" if self.is_settling else f"{doing}_SUCCESSFUL"
+
+    @property
+    def availability(self) -> str:
+        """Whether it can be used."""
+        return "UNAVAILABLE" if self.is_settling else "AVAILABLE"
+
+    def described(self) -> Answer:
+        """As DescribeVPCConnection has it."""
+        shown = ("RoleArn", "SecurityGroupIds", "DnsResolvers")
+        return {
+            "VPCConnectionId": self.id,
+            **self.times(),
+            "Status": self.status,
+            "AvailabilityStatus": self.availability,
+            "NetworkInterfaces": [{"SubnetId": subnet, "Status": "AVAILABLE"} for subnet in self.request["SubnetIds"]],
+            **{name: self.request[name] for name in shown if name in self.request},
+        }
+
+
+@dataclass
 class Ingestion:
     """A filling of SPICE, of which only the course is told."""
 

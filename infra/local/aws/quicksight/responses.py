@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Callable
 from threading import RLock
 
 from moto.core.responses import ActionResult, BaseResponse
+from moto.core.utils import camelcase_to_underscores
 from moto.quicksight.models import quicksight_backends
 
 from infra.local.aws.quicksight.models import CompletedQuickSightBackend, QuickSight
@@ -33,7 +33,7 @@ def _operation(answer: Callable[[QuickSight, Request], Answer]) -> Callable[[Qui
 
 
 class QuickSightResponse(BaseResponse):
-    """Answers the operations on data sources, data sets, ingestions and dashboards."""
+    """Answers the operations on data sources, data sets, ingestions, dashboards and VPC connections."""
 
     def __init__(self) -> None:
         super().__init__(service_name="quicksight")
@@ -75,10 +75,13 @@ class QuickSightResponse(BaseResponse):
     delete_dashboard = _operation(QuickSight.delete_dashboard)
     describe_dashboard_permissions = _operation(QuickSight.describe_dashboard_permissions)
     update_dashboard_permissions = _operation(QuickSight.update_dashboard_permissions)
+    create_vpc_connection = _operation(QuickSight.create_vpc_connection)
+    describe_vpc_connection = _operation(QuickSight.describe_vpc_connection)
+    list_vpc_connections = _operation(QuickSight.list_vpc_connections)
+    update_vpc_connection = _operation(QuickSight.update_vpc_connection)
+    delete_vpc_connection = _operation(QuickSight.delete_vpc_connection)
 
 
 OPERATIONS = tuple(
-    name
-    for name in SERVICE.operation_names
-    if hasattr(QuickSightResponse, re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower())
+    name for name in SERVICE.operation_names if hasattr(QuickSightResponse, camelcase_to_underscores(name))
 )

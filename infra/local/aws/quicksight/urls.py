@@ -6,6 +6,7 @@ import re
 
 import moto.quicksight.urls
 
+from infra.local.aws.quicksight.groups import GroupsResponse
 from infra.local.aws.quicksight.requests import SERVICE
 from infra.local.aws.quicksight.responses import OPERATIONS, QuickSightResponse
 
@@ -15,7 +16,7 @@ _OURS = {re.sub(r"\{\w+\}", "*", uri) for uri in _URIS}
 
 url_bases = moto.quicksight.urls.url_bases
 url_paths = {
-    path: respond
-    for path, respond in moto.quicksight.urls.url_paths.items()
+    path: GroupsResponse.dispatch
+    for path in moto.quicksight.urls.url_paths
     if re.sub(r"\(\?P<\w+>.*?\)", "*", path.removeprefix("{0}").removesuffix("$")) not in _OURS
 } | {"{0}" + re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", uri) + "$": QuickSightResponse.dispatch for uri in _URIS}

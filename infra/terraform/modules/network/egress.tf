@@ -128,6 +128,12 @@ resource "aws_instance" "nat" {
 
   tags = { Name = "${var.names.prefix}-nat" }
 
+  # The provider reads back what the launch template gives it, and takes it for a change in every plan:
+  # https://github.com/hashicorp/terraform-provider-aws/issues/30825
+  lifecycle {
+    ignore_changes = [user_data]
+  }
+
   # It installs what it needs when it starts.
   depends_on = [aws_route_table_association.public, aws_vpc_security_group_egress_rule.nat_instance]
 }
