@@ -51,11 +51,9 @@ def set_up(access: Access, steps: Sequence[Step]) -> Iterator[Outcome]:
     """
     without_effect: list[str] = []
     for step in steps:
-        missing = _repeated(access, step, "missing")
-        if missing:
-            _repeated(access, step, "run")
-            if still := _repeated(access, step, "missing"):
-                without_effect.append(f"{step.name} ({', '.join(still)})")
+        missing, still = _settled(access, step)
+        if still:
+            without_effect.append(f"{step.name} ({', '.join(still)})")
         yield Outcome(step, "done" if missing else "unchanged", missing)
     if without_effect:
         raise StatementError(
@@ -64,26 +62,37 @@ def set_up(access: Access, steps: Sequence[Step]) -> Iterator[Outcome]:
         )
 
 
-def _repeated(access: Access, step: Step, part: Literal["missing", "run"]) -> tuple[str, ...]:
+def _settled(access: Access, step: Step) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Do a step if it has not been done: what was missing before, and what is after.
+
+    After a failure that may pass it looks again: the statement may have run, and only its answer been lost.
+    """
+    missing: list[str] = []
     for attempt in range(1, _TRIES + 1):
         try:
-            return _look(access, step) if part == "missing" else _run(access, step)
+            still = _once(access, step, missing)
         except StatementError as error:
             if attempt == _TRIES or not _PASSING.search(str(error)):
-                sql = _DIGEST.sub("sha256|...", step.missing or "" if part == "missing" else step.run)
-                said = _DIGEST.sub("sha256|...", str(error))
-                # Without its cause, which may quote the digest.
-                raise StatementError(
-                    f"warehouse.yaml, step {step.name!r}, {part}: Redshift says: {said}\nIt ran: {sql}\n"
-                    f"Mend that, then run the command again: it goes on here."
-                ) from None
+                raise
             time.sleep(access.retry_seconds * attempt)
+        else:
+            return tuple(missing), still
     raise AssertionError("unreachable: the last try returns or raises")
+
+
+def _once(access: Access, step: Step, missing: list[str]) -> tuple[str, ...]:
+    """One try: what is missing after it. What was missing before the first one is noted."""
+    found = _look(access, step)
+    if not found:
+        return ()
+    missing[:] = missing or found
+    _ask(access.admin, step, "run", step.run)
+    return _look(access, step)
 
 
 def _look(access: Access, step: Step) -> tuple[str, ...]:
     if step.missing is not None:
-        return tuple(str(row[0]) for row in access.admin.run(step.missing))
+        return tuple(str(row[0]) for row in _ask(access.admin, step, "missing", step.missing))
     assert access.quicksight is not None, "a step that signs in needs dashboards"
     try:
         access.quicksight.run("select 1")
@@ -93,14 +102,26 @@ def _look(access: Access, step: Step) -> tuple[str, ...]:
     return ()
 
 
-def _run(access: Access, step: Step) -> tuple[str, ...]:
-    access.admin.run(step.run)
-    return ()
+def _ask(api: DataApi, step: Step, part: str, sql: str) -> list[tuple[str | None, ...]]:
+    try:
+        return api.run(sql)
+    except StatementError as error:
+        # Without its cause, which may quote the digest.
+        said = _hidden(str(error))
+        raise StatementError(
+            f"warehouse.yaml, step {step.name!r}, {part}: Redshift says: {said}\nIt ran: {_hidden(sql)}\n"
+            f"Mend that, then run the command again: it goes on here."
+        ) from None
+
+
+def _hidden(text: str) -> str:
+    """A text without the digest of a password."""
+    return _DIGEST.sub("sha256|...", text)
 
 
 def shown(step: Step) -> str:
     """A step's statement for a terminal, without the digest of a password."""
-    return _DIGEST.sub("sha256|...", step.run)
+    return _hidden(step.run)
 
 
 def chosen(steps: Sequence[Step], *, dashboards: bool) -> tuple[tuple[Step, ...], tuple[Step, ...]]:

@@ -120,6 +120,8 @@ class Redshift:
         """Operations that are refused once each, with a code."""
         self.fails: list[tuple[str, str]] = []
         """Patterns of statements that fail once each, with Redshift's words."""
+        self.lost: list[str] = []
+        """Patterns of statements that run, and are told to have failed, once each."""
         self.still_running = 0
         """How many times DescribeStatement tells so before a statement's end."""
         self.after: Callable[[str], object] = lambda _: None
@@ -211,6 +213,10 @@ class Redshift:
             return {"Status": "FAILED", "Error": f"ERROR: {error}".strip()}
         finally:
             self.after(sql)
+        for pattern in self.lost:
+            if re.search(pattern, sql):
+                self.lost.remove(pattern)
+                return {"Status": "FAILED", "Error": "connection was closed"}
         return {"Status": "FINISHED", "HasResultSet": rows is not None, "rows": rows}
 
     def _sign_in(self, secret: str) -> Any:
