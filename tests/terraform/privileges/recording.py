@@ -84,13 +84,9 @@ def record(folder: Path, names: Settings) -> Iterator[Call]:
     file = folder / "calls.jsonl"
     with _stage(folder, file, names) as stage:
         provision(stage.of(SETUP), stage.contracts.values())
-        _produce(stage)
-        stage.run("landing", "tests.terraform.privileges.actors", "landing")
-        _disturb(stage)
-        stage.run("landing", "tests.terraform.privileges.actors", "landing")
         _prepare_lake(stage)
         with ThreadPoolExecutor() as pool:
-            for done in [pool.submit(step, stage) for step in (_build, _build_on_athena, _serve)]:
+            for done in [pool.submit(step, stage) for step in (_land_and_build, _build_on_athena, _serve)]:
                 done.result()
     for line in file.read_text().splitlines():
         told = json.loads(line)
@@ -113,6 +109,14 @@ def _stage(folder: Path, file: Path, names: Settings) -> Iterator[Stage]:
             }
         )
         yield Stage(settings, load_contracts(CONTRACTS_DIR), folder)
+
+
+def _land_and_build(stage: Stage) -> None:
+    """From the sources to the models on DuckDB, whose reads of landed tables are Athena's on AWS."""
+    for step in (_produce, _disturb):
+        step(stage)
+        stage.run("landing", "tests.terraform.privileges.actors", "landing")
+    _build(stage, "local")
 
 
 def _produce(stage: Stage) -> None:
@@ -196,21 +200,16 @@ def _prepare_lake(stage: Stage) -> None:
                 s3.put_object(Bucket=names.lake_bucket, Key=f"{key}/data", Body=b"1")
 
 
-def _build(stage: Stage) -> None:
-    """The lake's models on DuckDB, whose reads of landed tables are Athena's on AWS."""
-    _dbt(stage, "local")
-
-
 def _build_on_athena(stage: Stage) -> None:
     """The lake's models by dbt-athena: its own calls, beside those of Athena."""
-    _dbt(stage, "athena")
+    _build(stage, "athena")
 
 
-def _dbt(stage: Stage, target: str) -> None:
+def _build(stage: Stage, target: str) -> None:
+    """The lake's models on an engine."""
     own = {"DBT_TARGET_PATH": str(stage.folder / f"target-{target}"), "DBT_LOG_PATH": str(stage.folder / "logs")}
-    stage.run(
-        "dbt", "dbt.cli.main", "run", "--select", "tag:lake", "--target", target, cwd=DBT_PROJECT_DIR, environment=own
-    )
+    command = ("run", "--select", "tag:lake", "--target", target)
+    stage.run("dbt", "dbt.cli.main", *command, cwd=DBT_PROJECT_DIR, environment=own)
 
 
 def _serve(stage: Stage) -> None:
