@@ -62,6 +62,7 @@ def test_every_contract_and_every_actor_is_in_the_recording(recorded: list[Call]
     assert seen >= {
         ("landing", "s3:UploadPart"),
         ("landing", "kinesis:GetRecords"),
+        ("landing", "sqs:ReceiveMessage"),
         ("dbt", "s3:GetObject"),
         ("dbt", "glue:DeleteTableVersion"),
         ("serving", "athena:StartQueryExecution"),
@@ -114,10 +115,13 @@ def test_an_action_and_a_resource_that_nobody_uses_are_told(needs: list[Need], p
     streams = next(s for s in more["landing"]["Statement"] if s["Sid"] == "Streams")
     streams["Action"] = [*several(streams["Action"]), "kinesis:DeleteStream"]
     streams["Resource"] = [*several(streams["Resource"]), "arn:aws:kinesis:us-east-1:123456789012:stream/another"]
+    keys = next(s for s in more["landing"]["Statement"] if s["Sid"] == "Keys")
+    keys["Condition"]["ForAnyValue:StringEquals"]["kms:ResourceAliases"].append("alias/another")
     told = dict(replace(policies, roles=more).unused(needs))
-    assert told["landing"][-2:] == [
+    assert told["landing"] == [
         "Streams: kinesis:DeleteStream",
         "Streams: on arn:aws:kinesis:us-east-1:123456789012:stream/another",
+        "Keys: the key alias/another",
     ]
 
 

@@ -85,6 +85,10 @@ def _unused(statement: Statement, used: Sequence[tuple[Need, Statement]]) -> Ite
     for resource in several(statement["Resource"]) if needs else ():
         if not any(matches(resource, need.resource) for need in needs):
             yield f"{sid}: on {resource}"
+    aliases = statement.get("Condition", {}).get("ForAnyValue:StringEquals", {}).get("kms:ResourceAliases", [])
+    for alias in several(aliases) if needs else ():
+        if alias not in {need.key for need in needs}:
+            yield f"{sid}: the key {alias}"
 
 
 def policies_of(plan: Plan, names: Names) -> Policies:
@@ -102,6 +106,8 @@ def policies_of(plan: Plan, names: Names) -> Policies:
         role = f"arn:{names.partition}:iam::{names.account}:role/{values['name']}"
         resources[role] = json.loads(values["assume_role_policy"])
     for kind, attribute in (
+        ("aws_cloudwatch_log_resource_policy", "policy_document"),
+        ("aws_kinesis_resource_policy", "policy"),
         ("aws_sqs_queue_policy", "policy"),
         ("aws_sns_topic_policy", "policy"),
         ("aws_opensearch_domain", "access_policies"),

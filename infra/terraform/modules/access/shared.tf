@@ -14,7 +14,7 @@ data "aws_iam_policy_document" "query_buckets" {
   }
 }
 
-# The list of databases is allowed on all of them or on none.
+# A list names no database: it is taken to be on all of them. What is told of each is its name and description.
 data "aws_iam_policy_document" "database_names" {
   statement {
     sid       = "DatabaseNames"
