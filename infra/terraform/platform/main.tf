@@ -34,8 +34,9 @@ module "contracts" {
 module "access" {
   source = "../modules/access"
 
-  names   = module.names
-  trusted = var.trusted
+  names          = module.names
+  trusted        = var.trusted
+  lake_formation = var.lake_formation != null
 }
 
 module "lake" {
@@ -67,6 +68,16 @@ module "catalog" {
   source = "../modules/catalog"
 
   names = module.names
+}
+
+module "sharing" {
+  source   = "../modules/sharing"
+  for_each = { for sharing in var.lake_formation[*] : "this" => sharing }
+
+  names     = module.names
+  database  = module.catalog.databases.lake
+  role_arns = module.access.role_arns
+  tables    = each.value.tables
 }
 
 module "compute" {

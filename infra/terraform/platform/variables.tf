@@ -122,3 +122,9 @@ variable "dashboards" {
     error_message = "dashboards are on and egress is endpoints: QuickSight's API has no endpoint in a VPC. Write nat-instance or nat."
   }
 }
+
+variable "lake_formation" {
+  description = "Lake Formation decides what readers read: the tables that they may, \"*\" for all models. Null: IAM decides, and they read all. Whoever applies it has to administer Lake Formation."
+  type        = object({ tables = optional(set(string), ["*"]) })
+  default     = null
+}

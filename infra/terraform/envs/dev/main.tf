@@ -27,7 +27,8 @@ module "platform" {
   # One node is $27 a month, with its disk.
   search = { instance_type = "t3.small.search", nodes = 1, volume_gib = 10 }
 
-  dashboards = var.dashboards
+  dashboards     = var.dashboards
+  lake_formation = var.lake_formation
 
   # The aim of an idle month.
   budget_usd   = 100

@@ -38,3 +38,9 @@ variable "dashboards" {
   type        = object({ authors = optional(set(string), []) })
   default     = null
 }
+
+variable "lake_formation" {
+  description = "Lake Formation decides what readers read: the tables that they may, \"*\" for all models. Null: IAM decides, and they read all. Whoever applies it has to administer Lake Formation."
+  type        = object({ tables = optional(set(string), ["*"]) })
+  default     = null
+}

@@ -27,7 +27,8 @@ module "platform" {
   # A node may fail.
   search = { instance_type = "m7g.large.search", nodes = 2, volume_gib = 50 }
 
-  dashboards = var.dashboards
+  dashboards     = var.dashboards
+  lake_formation = var.lake_formation
 
   # The arithmetic: watershed cost --env production.
   budget_usd   = 1000

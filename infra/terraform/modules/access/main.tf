@@ -2,7 +2,10 @@
 # wait for nothing; they name patterns, not contracts, so that they are as short with 100 contracts as with one.
 
 locals {
-  policies = {
+  # sharing is Lake Formation's, which reads for the reader then.
+  policies = { for actor, policy in local.all_policies : actor => policy if actor != "sharing" || var.lake_formation }
+
+  all_policies = {
     firehose  = data.aws_iam_policy_document.firehose.json
     producer  = data.aws_iam_policy_document.producer.json
     landing   = data.aws_iam_policy_document.landing.json
@@ -15,6 +18,7 @@ locals {
     emr        = data.aws_iam_policy_document.spark.json
     redshift   = data.aws_iam_policy_document.redshift.json
     quicksight = data.aws_iam_policy_document.quicksight.json
+    sharing    = data.aws_iam_policy_document.sharing.json
   }
 
   # Actors that are an AWS service, and what the service tells when it takes the role: without a condition on it somebody
@@ -26,6 +30,7 @@ locals {
     emr        = { principals = ["emr-serverless.amazonaws.com"], tells = "aws:SourceAccount" }
     redshift   = { principals = ["redshift.amazonaws.com", "redshift-serverless.amazonaws.com"], tells = "aws:SourceAccount" }
     quicksight = { principals = ["quicksight.amazonaws.com"], tells = "aws:SourceAccount" }
+    sharing    = { principals = ["lakeformation.amazonaws.com"], tells = "aws:SourceAccount" }
   }
 
   account = "arn:${var.names.partition}:iam::${var.names.account_id}:root"

@@ -220,13 +220,30 @@ data "aws_iam_policy_document" "reader" {
   statement {
     sid       = "Buckets"
     actions   = ["s3:GetBucketLocation", "s3:ListBucket"]
-    resources = [local.lake_bucket, local.results_bucket]
+    resources = var.lake_formation ? [local.results_bucket] : [local.lake_bucket, local.results_bucket]
   }
 
-  statement {
-    sid       = "Models"
-    actions   = ["s3:GetObject"]
-    resources = ["${local.lake_bucket}/lake/*"]
+  # Who reads what is either IAM's to say or Lake Formation's, which then reads the files itself.
+  dynamic "statement" {
+    for_each = var.lake_formation ? [] : ["Models"]
+
+    content {
+      sid       = statement.value
+      actions   = ["s3:GetObject"]
+      resources = ["${local.lake_bucket}/lake/*"]
+    }
+  }
+
+  # AWS has no resource type for it.
+  # https://docs.aws.amazon.com/athena/latest/ug/lf-athena-user-permissions.html
+  dynamic "statement" {
+    for_each = var.lake_formation ? ["LakeFormation"] : []
+
+    content {
+      sid       = statement.value
+      actions   = ["lakeformation:GetDataAccess"]
+      resources = ["*"]
+    }
   }
 
   statement {

@@ -1,4 +1,4 @@
-# What services do on the platform's behalf while they work for it: Spark, Redshift, QuickSight.
+# What services do on the platform's behalf while they work for it: Spark, Redshift, QuickSight, Lake Formation.
 
 # The maintenance of tables, on Spark. Nothing lands there: it reads no stream, and no object as it came in.
 data "aws_iam_policy_document" "spark" {
@@ -99,5 +99,23 @@ data "aws_iam_policy_document" "quicksight" {
     sid       = "Look"
     actions   = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets"]
     resources = ["*"]
+  }
+}
+
+# Lake Formation lends it, cut down to one table, to whoever it lets read. It lets nobody write, so this cannot either.
+# https://docs.aws.amazon.com/lake-formation/latest/dg/registration-role.html
+data "aws_iam_policy_document" "sharing" {
+  source_policy_documents = [data.aws_iam_policy_document.lake_key.json]
+
+  statement {
+    sid       = "Bucket"
+    actions   = ["s3:ListBucket"]
+    resources = [local.lake_bucket]
+  }
+
+  statement {
+    sid       = "Models"
+    actions   = ["s3:GetObject"]
+    resources = ["${local.lake_bucket}/lake/*"]
   }
 }

@@ -38,3 +38,9 @@ variable "trusted" {
     error_message = "trusted names ${join(", ", keys(var.trusted))}; the actors are producer, landing, dbt, serving, reader, bootstrap."
   }
 }
+
+variable "lake_formation" {
+  description = "Whether Lake Formation decides what readers read of the models, in place of IAM."
+  type        = bool
+  default     = false
+}

@@ -15,7 +15,7 @@ locals {
 
   # One for each actor.
   roles = {
-    for actor in ["firehose", "producer", "landing", "dbt", "serving", "reader", "bootstrap", "glue", "emr", "redshift", "quicksight"] :
+    for actor in ["firehose", "producer", "landing", "dbt", "serving", "reader", "bootstrap", "glue", "emr", "redshift", "quicksight", "sharing"] :
     actor => "${local.prefix}-${actor}"
   }
 

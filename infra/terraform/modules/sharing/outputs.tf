@@ -1,0 +1,4 @@
+output "location_arn" {
+  description = "What is registered with Lake Formation."
+  value       = aws_lakeformation_resource.models.arn
+}
