@@ -306,6 +306,18 @@ def land(
 
 
 @app.command()
+def maintain(
+    keep: Annotated[str, typer.Option(metavar="TIME", help="Keep snapshots that are younger: 1h, 24h.")] = "1h",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be expired, and change nothing.")] = False,
+) -> None:
+    """Expire old snapshots of the landed tables, so that commits stay quick. Deletes no file. Any environment."""
+    from watershed.durations import seconds
+    from watershed.maintain import run
+
+    run(settings(), console, seconds(keep), dry_run=dry_run)
+
+
+@app.command()
 def latency(
     rate: Annotated[float, typer.Option(min=0.1, help="Events a second.")] = 5.0,
     time: Annotated[str, typer.Option(metavar="TIME", help="For so long, each way.")] = "60s",

@@ -161,7 +161,7 @@ class Loop:
         if every > self._every:
             self.say(
                 f"landing.{self._contract.name} has {snapshots:,} snapshots, more than {MOST_SNAPSHOTS:,}: landing"
-                f" every {every:g} s until its maintenance has compacted it and removed old snapshots"
+                f" every {every:g} s until old ones are expired; `watershed maintain` does that"
             )
         self._every = every
 

@@ -98,13 +98,12 @@ def _contract(
 ) -> ContractStatus:
     landing = _open(catalog, settings.landing_database, contract)
     quarantine = _open(catalog, settings.quarantine_database, contract)
-    snapshot = landing.current_snapshot() if landing else None
     told = _last_landing(instance, contract)
     return ContractStatus(
         contract.name,
         rows=_records(landing),
         rejects=_records(quarantine),
-        last_landing=datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC) if snapshot else None,
+        last_landing=_landed_at(landing),
         waits_since=_waits_since(settings, contract, landing, quarantine),
         last_records=told.get("records"),
         last_rejects=told.get("rejects") or 0,
@@ -148,6 +147,14 @@ def _open(catalog: Catalog, database: str, contract: Contract) -> IcebergTable |
         return catalog.load_table((database, contract.name))
     except NoSuchTableError:
         return None
+
+
+def _landed_at(table: IcebergTable | None) -> datetime | None:
+    """When a landing was committed last. Maintenance commits too: its own is told if it left no landing's snapshot."""
+    snapshots = table.snapshots() if table else []
+    landings = [each for each in snapshots if each.summary and "watershed.landing" in each.summary] or snapshots
+    newest = max((each.timestamp_ms for each in landings), default=None)
+    return datetime.fromtimestamp(newest / 1000, UTC) if newest else None
 
 
 def _records(table: IcebergTable | None) -> int:

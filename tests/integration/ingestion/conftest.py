@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import boto3
 import pyarrow as pa
@@ -56,12 +58,14 @@ MakeContract = Callable[..., Contract]
 def make_contract(tmp_path: Path) -> MakeContract:
     """A contract of readings. `maximum` is what a reading may be: others are rejected."""
 
-    def make(*, maximum: int = 100, server: str = STREAM, version: str = "1.0.0") -> Contract:
-        path = tmp_path / "readings.yaml"
-        path.write_text(CONTRACT.format(version=version, server=server, maximum=maximum))
-        return load_contract(path)
+    return partial(contract_in, tmp_path)
 
-    return make
+
+def contract_in(folder: Path, *, maximum: int = 100, server: str = STREAM, version: str = "1.0.0") -> Contract:
+    """A contract of readings, written into a folder."""
+    path = folder / "readings.yaml"
+    path.write_text(CONTRACT.format(version=version, server=server, maximum=maximum))
+    return load_contract(path)
 
 
 @pytest.fixture
@@ -101,6 +105,11 @@ class Lake:
 @pytest.fixture
 def lake(fresh_settings: Settings) -> Lake:
     """A lake that no other test sees."""
+    return make_lake(fresh_settings)
+
+
+def make_lake(fresh_settings: Settings) -> Lake:
+    """Create buckets and databases under the names of some settings."""
     s3 = boto3.client("s3", **fresh_settings.client_args())
     glue = boto3.client("glue", **fresh_settings.client_args())
     for bucket in (fresh_settings.lake_bucket, fresh_settings.landing_bucket):
@@ -151,18 +160,28 @@ class Source:
             pa.array([0] * len(ids), pa.int64()),
             pa.array([datetime(2026, 1, 1)] * len(ids), pa.timestamp("us")),
         ]
-        return Records(pa.array(payload, pa.binary()), pa.table(columns, schema=_PROVENANCE), Json())
+        return Records(pa.array(payload, pa.binary()), pa.table(columns, schema=_provenance()), Json())
 
 
-_PROVENANCE: pa.Schema
-
-
-@pytest.fixture(autouse=True)
-def _provenance_schema(strict: Contract) -> None:
-    global _PROVENANCE  # noqa: PLW0603  the schema of every scripted record, derived from the contract
-    _PROVENANCE = arrow_schema(provenance_fields(strict))
+@cache
+def _provenance() -> pa.Schema:
+    """Of every scripted record."""
+    with TemporaryDirectory() as folder:
+        return arrow_schema(provenance_fields(contract_in(Path(folder))))
 
 
 def compact(table: Table) -> None:
     """Rewrite a table's files as one, as compaction does. Its position stays."""
     table.refresh().overwrite(table.scan().to_arrow())
+
+
+def age_snapshots(settings: Settings, table: Table, age: timedelta) -> None:
+    """Have a table's commits been made some time ago."""
+    s3 = boto3.client("s3", **settings.client_args())
+    bucket, key = table.metadata_location.removeprefix("s3://").split("/", 1)
+    document = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    shift = int(age.total_seconds() * 1000)
+    document["last-updated-ms"] -= shift
+    for entry in (*document["snapshots"], *document["snapshot-log"], *document["metadata-log"]):
+        entry["timestamp-ms"] -= shift
+    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(document).encode())

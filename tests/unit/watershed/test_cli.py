@@ -22,6 +22,7 @@ COMMANDS = {
     "land",
     "latency",
     "lineage",
+    "maintain",
     "prepare",
     "preview",
     "put",
