@@ -74,6 +74,11 @@ def test_every_contract_and_every_actor_is_in_the_recording(recorded: list[Call]
     assert any(key.startswith("quarantine/") for key in keys)
 
 
+def test_what_is_left_out_as_local_is_seen_here(recorded: list[Call], names: Names) -> None:
+    """Else the table lets through what nobody needs to be let through."""
+    assert not Requirements(names).not_seen(recorded)
+
+
 def test_nothing_that_is_used_is_denied(needs: list[Need], policies: Policies) -> None:
     denied = policies.denied(needs)
     assert not denied, "\n".join(denied)

@@ -84,7 +84,7 @@ class Requirements:
     def is_local(self, call: Call) -> bool:
         """Whether a call is made on this machine only."""
         return any(
-            call.actor in several(row["actor"])
+            call.actor == row["actor"]
             and call.name in row["calls"]
             and all(
                 re.fullmatch(_filled(value, self._names), str(call.parameters.get(name)))
@@ -92,6 +92,12 @@ class Requirements:
             )
             for row in self._table["local"]
         )
+
+    def not_seen(self, recorded: Sequence[Call]) -> list[str]:
+        """What the table says is called on this machine only, and nobody called."""
+        seen = {(call.actor, call.name) for call in recorded if self.is_local(call)}
+        told = ((row["actor"], name) for row in self._table["local"] for name in row["calls"])
+        return [f"{actor}: {name}" for actor, name in told if (actor, name) not in seen]
 
     def needs(self, calls: Sequence[Call]) -> list[Need]:
         """What calls need, each need once.
