@@ -78,7 +78,7 @@ terraform-fmt: ## Format infra/terraform
 	@$(UV) pip sync --quiet --python .venv-infra/bin/python --require-hashes requirements-infra.lock
 	@touch $@
 
-test-infra: $(VENV)/.locked .venv-infra/.locked ## infra/terraform: format, validity, plans of modules and environments; no account needed
+test-infra: setup .venv-infra/.locked ## infra/terraform: format, validity, plans, least privilege, an apply to the local AWS; no account needed
 	@$(BIN)/pytest -m terraform -rs --durations=5 tests/terraform
 
 .PHONY: docs tutorial
