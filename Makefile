@@ -81,6 +81,17 @@ terraform-fmt: ## Format infra/terraform
 test-infra: setup .venv-infra/.locked ## infra/terraform: format, validity, plans, least privilege, an apply to the local AWS; no account needed
 	@$(BIN)/pytest -m terraform -rs --durations=5 tests/terraform
 
+.PHONY: test-spark
+.venv-spark/.locked: requirements-spark.lock $(UV)
+	@$(UV) venv --quiet --allow-existing --python $(BIN)/python .venv-spark
+	@$(UV) pip sync --quiet --python .venv-spark/bin/python --require-hashes requirements-spark.lock
+	@touch $@
+
+# Iceberg's jars come from Maven Central once, 100 MB, into the user's cache.
+test-spark: $(VENV)/.locked .venv-spark/.locked ## The Spark jobs on a real Spark: two minutes; skipped where there is no Java 17
+	@cd ingestion/spark && ../../$(BIN)/pyright --pythonpath ../../.venv-spark/bin/python jobs/*.py
+	@$(BIN)/pytest -m spark -rs --durations=5 tests/spark
+
 .PHONY: docs tutorial
 .venv-docs/.locked: requirements-docs.lock $(UV)
 	@$(UV) venv --quiet --allow-existing --python $(BIN)/python .venv-docs
@@ -121,6 +132,7 @@ lock: $(UV) ## Resolve the dependencies anew
 	@$(COMPILE) --all-extras pyproject.toml --output-file requirements.lock
 	@$(COMPILE) requirements-docs.in --output-file requirements-docs.lock
 	@$(COMPILE) requirements-infra.in --output-file requirements-infra.lock
+	@$(COMPILE) requirements-spark.in --output-file requirements-spark.lock
 
 reset: $(VENV)/.locked ## End the local services and clear the local state
 	@$(BIN)/watershed reset --yes
