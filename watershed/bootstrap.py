@@ -142,8 +142,8 @@ def show(console: Console, found: Wanted) -> None:
     _say(console, "Nothing was asked, nothing was changed.")
 
 
-def run(console: Console, found: Wanted, *, rotate: bool) -> None:
-    """Make what is missing, and tell of each thing.
+def run(console: Console, found: Wanted, *, rotate: bool, patience: Patience = Patience()) -> None:
+    """Make what is missing, and tell of each thing. `patience` is with Redshift.
 
     Raises:
         BootstrapError: At the first thing that cannot be made. What came before stays, and the next run goes on there.
@@ -154,21 +154,23 @@ def run(console: Console, found: Wanted, *, rotate: bool) -> None:
         def client(service: Any) -> Any:
             return boto3.client(service, config=_RETRYING, **config.client_args())
 
-        _set_up_warehouse(console, found, client, rotate=rotate)
+        _set_up_warehouse(console, found, client, patience, rotate=rotate)
     if found.roles is not None:
         _set_up_search(console, found)
     _say_skipped(console, found)
 
 
-def _set_up_warehouse(console: Console, found: Wanted, client: Callable[[str], Any], *, rotate: bool) -> None:
+def _set_up_warehouse(
+    console: Console, found: Wanted, client: Callable[[str], Any], patience: Patience, *, rotate: bool
+) -> None:
     config, steps = found.config, found.steps or ()
 
     def tell(sentence: str) -> None:
         _say(console, sentence, "dim")
 
-    workgroup = find_workgroup(client("redshift-serverless"), config.redshift_workgroup, Patience(), tell)
+    workgroup = find_workgroup(client("redshift-serverless"), config.redshift_workgroup, patience, tell)
     _say(console, f"Redshift, workgroup {workgroup.name}, {len(steps)} steps", "bold")
-    access = _access(found, client, workgroup, tell)
+    access = _access(found, client, workgroup, patience, tell)
     done = 0
 
     def do(some: Sequence[Step], digest: str) -> None:
@@ -186,10 +188,14 @@ def _set_up_warehouse(console: Console, found: Wanted, client: Callable[[str], A
 
 
 def _access(
-    found: Wanted, client: Callable[[str], Any], workgroup: Workgroup, tell: Callable[[str], object]
+    found: Wanted,
+    client: Callable[[str], Any],
+    workgroup: Workgroup,
+    patience: Patience,
+    tell: Callable[[str], object],
 ) -> warehouse.Access:
     database = found.config.redshift_database
-    admin = DataApi(client("redshift-data"), workgroup.name, database, workgroup.admin_secret_arn, on_wait=tell)
+    admin = DataApi(client("redshift-data"), workgroup.name, database, workgroup.admin_secret_arn, patience, tell)
     secret = found.config.quicksight_secret_arn
     return warehouse.Access(admin, replace(admin, secret_arn=secret) if secret else None)
 

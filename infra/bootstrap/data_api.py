@@ -33,6 +33,8 @@ class Patience:
     most: float = 600.0
     first_pause: float = _FIRST_SECONDS
     tell_after: float = 10.0
+    retry_pause: float = 1.0
+    """Before a step is tried again whose failure may pass; longer each time."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ _PASSING = re.compile(
     r"serializable isolation|concurrent|could not connect|connection (was|is|has been)|conn\w* reset", re.I
 )
 _TRIES = 3
-_RETRY_SECONDS = 1.0
 _DIGEST = re.compile(r"sha256\|[0-9a-fA-F|]+")
 
 
@@ -38,7 +37,6 @@ class Access:
     admin: DataApi
     quicksight: DataApi | None = None
     """As the user of QuickSight's secret."""
-    retry_seconds: float = _RETRY_SECONDS
 
 
 def set_up(access: Access, steps: Sequence[Step]) -> Iterator[Outcome]:
@@ -74,7 +72,7 @@ def _settled(access: Access, step: Step) -> tuple[tuple[str, ...], tuple[str, ..
         except StatementError as error:
             if attempt == _TRIES or not _PASSING.search(str(error)):
                 raise
-            time.sleep(access.retry_seconds * attempt)
+            time.sleep(access.admin.patience.retry_pause * attempt)
         else:
             return tuple(missing), still
     raise AssertionError("unreachable: the last try returns or raises")

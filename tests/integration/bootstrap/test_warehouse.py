@@ -75,7 +75,12 @@ def bootstrap(config: Settings, *, rotate: bool = False, some: Callable[[Step], 
     printed, found = io.StringIO(), wanted(config, [], "warehouse")
     found = replace(found, steps=tuple(filter(some, found.steps or ())))
     try:
-        run(Console(file=printed, width=200), found, rotate=rotate)
+        run(
+            Console(file=printed, width=200),
+            found,
+            rotate=rotate,
+            patience=Patience(first_pause=0.02, retry_pause=0.02),
+        )
     finally:
         assert "sha256|" not in printed.getvalue().replace("sha256|...", "")
     return printed.getvalue()
