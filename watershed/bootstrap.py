@@ -20,6 +20,7 @@ from orchestration.settings import DBT_PROJECT_DIR, Settings
 Part = Literal["warehouse", "search"]
 # The client repeats what was throttled or got no answer; a statement has a token, so that it runs once.
 _RETRYING = Config(retries={"mode": "standard", "max_attempts": 8})
+_PATIENCE = Patience()
 _NOT_MADE_YET = "sha256|0|0"
 
 
@@ -142,7 +143,7 @@ def show(console: Console, found: Wanted) -> None:
     _say(console, "Nothing was asked, nothing was changed.")
 
 
-def run(console: Console, found: Wanted, *, rotate: bool, patience: Patience = Patience()) -> None:
+def run(console: Console, found: Wanted, *, rotate: bool, patience: Patience = _PATIENCE) -> None:
     """Make what is missing, and tell of each thing. `patience` is with Redshift.
 
     Raises:
