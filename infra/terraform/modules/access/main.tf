@@ -21,16 +21,21 @@ locals {
     sharing    = data.aws_iam_policy_document.sharing.json
   }
 
-  # Actors that are an AWS service, and what the service tells when it takes the role: without a condition on it somebody
-  # of another account could have the service take it. The others' roles are taken by people, and by what runs Dagster.
-  # Firehose tells the account as an external ID: https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html
+  # Actors that are an AWS service, and what AWS documents that the service tells when it takes the role: a condition on it
+  # keeps out who has the service work for another account. Where nothing is documented there is none: it could never be
+  # met. A role is passed to a service within its own account only. The others' roles are taken by people, and by what runs
+  # Dagster.
+  # https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html
+  # https://docs.aws.amazon.com/redshift/latest/mgmt/authorizing-redshift-service-database-users.html
+  # https://docs.aws.amazon.com/lake-formation/latest/dg/registration-role.html
+  # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
   services = {
-    firehose   = { principals = ["firehose.amazonaws.com"], tells = "sts:ExternalId" }
-    glue       = { principals = ["glue.amazonaws.com"], tells = "aws:SourceAccount" }
-    emr        = { principals = ["emr-serverless.amazonaws.com"], tells = "aws:SourceAccount" }
-    redshift   = { principals = ["redshift.amazonaws.com", "redshift-serverless.amazonaws.com"], tells = "aws:SourceAccount" }
-    quicksight = { principals = ["quicksight.amazonaws.com"], tells = "aws:SourceAccount" }
-    sharing    = { principals = ["lakeformation.amazonaws.com"], tells = "aws:SourceAccount" }
+    firehose   = { principals = ["firehose.amazonaws.com"], external_id = var.names.account_id }
+    glue       = { principals = ["glue.amazonaws.com"], external_id = null }
+    emr        = { principals = ["emr-serverless.amazonaws.com"], external_id = null }
+    redshift   = { principals = ["redshift.amazonaws.com", "redshift-serverless.amazonaws.com"], external_id = "arn:${var.names.partition}:redshift:${var.names.regional}:dbuser:*" }
+    quicksight = { principals = ["quicksight.amazonaws.com"], external_id = null }
+    sharing    = { principals = ["glue.amazonaws.com", "lakeformation.amazonaws.com"], external_id = null }
   }
 
   account = "arn:${var.names.partition}:iam::${var.names.account_id}:root"
@@ -53,12 +58,12 @@ data "aws_iam_policy_document" "trust" {
     }
 
     dynamic "condition" {
-      for_each = contains(keys(local.services), each.key) ? [local.services[each.key].tells] : []
+      for_each = try(local.services[each.key].external_id, null)[*]
 
       content {
-        test     = "StringEquals"
-        variable = condition.value
-        values   = [var.names.account_id]
+        test     = "StringLike"
+        variable = "sts:ExternalId"
+        values   = [condition.value]
       }
     }
   }

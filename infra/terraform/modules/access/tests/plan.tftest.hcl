@@ -35,7 +35,7 @@ run "roles_are_taken_by_those_who_are_trusted" {
       for actor in ["firehose", "landing", "reader"] :
       actor => jsonencode([jsondecode(aws_iam_role.this[actor].assume_role_policy).Statement[0].Principal, try(jsondecode(aws_iam_role.this[actor].assume_role_policy).Statement[0].Condition, null)])
       } == {
-      firehose = jsonencode([{ Service = "firehose.amazonaws.com" }, { StringEquals = { "sts:ExternalId" = "123456789012" } }])
+      firehose = jsonencode([{ Service = "firehose.amazonaws.com" }, { StringLike = { "sts:ExternalId" = "123456789012" } }])
       landing  = jsonencode([{ AWS = "arn:aws:iam::123456789012:role/dagster" }, null])
       reader   = jsonencode([{ AWS = "arn:aws:iam::123456789012:root" }, null])
     }
@@ -43,7 +43,7 @@ run "roles_are_taken_by_those_who_are_trusted" {
   }
 }
 
-run "a_service_takes_its_role_for_this_account_only" {
+run "a_service_takes_its_role_and_tells_what_aws_documents" {
   command = plan
 
   variables {
@@ -55,13 +55,13 @@ run "a_service_takes_its_role_for_this_account_only" {
       for actor in ["glue", "emr", "redshift", "quicksight"] :
       actor => jsonencode([
         jsondecode(aws_iam_role.this[actor].assume_role_policy).Statement[0].Principal.Service,
-        jsondecode(aws_iam_role.this[actor].assume_role_policy).Statement[0].Condition.StringEquals["aws:SourceAccount"],
+        try(jsondecode(aws_iam_role.this[actor].assume_role_policy).Statement[0].Condition, null),
       ])
       } == {
-      glue       = jsonencode(["glue.amazonaws.com", "123456789012"])
-      emr        = jsonencode(["emr-serverless.amazonaws.com", "123456789012"])
-      redshift   = jsonencode([["redshift.amazonaws.com", "redshift-serverless.amazonaws.com"], "123456789012"])
-      quicksight = jsonencode(["quicksight.amazonaws.com", "123456789012"])
+      glue       = jsonencode(["glue.amazonaws.com", null])
+      emr        = jsonencode(["emr-serverless.amazonaws.com", null])
+      redshift   = jsonencode([["redshift.amazonaws.com", "redshift-serverless.amazonaws.com"], { StringLike = { "sts:ExternalId" = "arn:aws:redshift:us-east-1:123456789012:dbuser:*" } }])
+      quicksight = jsonencode(["quicksight.amazonaws.com", null])
     }
     error_message = jsonencode([for role in aws_iam_role.this : role.assume_role_policy])
   }
