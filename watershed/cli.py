@@ -509,7 +509,7 @@ def put(
 def reference(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if a page is stale.")] = False,
 ) -> None:
-    """Write the pages of docs/ that follow from the code: contracts, commands, settings, messages."""
+    """Write the pages of docs/ that follow from the code: contracts, bootstrap, commands, settings, messages."""
     from orchestration.settings import PROJECT_ROOT
     from watershed.reference import write
 
