@@ -101,6 +101,7 @@ class Environment(_Value):
     nat_instance_gib: int
     endpoints: int
     search: Search | None
+    spark_workers: int
     warehouse: Warehouse | None
     dashboards: Dashboards
 
@@ -314,10 +315,12 @@ def _storage(model: Model, rate: float) -> Iterator[_Item]:
 
 
 def _engines(model: Model, rate: float) -> Iterator[_Item]:
-    """Athena, Redshift, OpenSearch, QuickSight."""
+    """Athena, Spark, Redshift, OpenSearch, QuickSight."""
     environment = model.environment
     read = max(_MIN_ATHENA_BYTES, rate * 3600 * model.assumed("lookback_hours") * model.assumed("lake_bytes_per_event"))
     yield "Athena", "models of the lake", "athena_tb", *_builds(model, rate), (read / 1024**4, "TB a query")
+    runs = (model.assumed("maintenances_per_month"), "runs"), (model.assumed("maintenance_minutes") / 60, "h a run")
+    yield "Glue", "maintenance on Spark", "glue_dpu_hour", (environment.spark_workers, "DPU"), *runs
     if warehouse := environment.warehouse:
         builds = (model.assumed("mart_builds_per_hour") * (rate > 0), "builds/h"), (HOURS, "h")
         length = (max(1.0, model.assumed("mart_build_minutes")) / 60, "h a build")

@@ -17,10 +17,10 @@ NOT_IN_IT = (
     "that builds take longer with more rows: their minutes are the same at each rate",
     "what runs Dagster: its servers, its database, the tasks of its runs, their images and logs",
     "queries by people and dashboards in Athena and Redshift, and what QuickSight asks beyond its users: SPICE, alerts",
-    "Spark: a Glue job or EMR Serverless bills while it runs, and nothing here runs it by itself",
+    "Spark beyond the daily maintenance: a Glue job or EMR Serverless bills while it runs",
     "data that leaves AWS, or goes from one availability zone to another",
     "logs and metrics that are kept beyond what AWS gives for nothing, CloudTrail, Config, GuardDuty, support, taxes",
-    "compaction and expiry of tables, backfills, rebuilds, and a second copy of anything",
+    "requests to S3 of compaction and expiry, backfills, rebuilds, and a second copy of anything",
     "growth of a KMS key: a month of a key that was rotated costs a dollar more, for the first two rotations",
 )
 

@@ -17,6 +17,7 @@ import pytest
 from orchestration.settings import PROJECT_ROOT, Settings
 
 TERRAFORM_DIR = PROJECT_ROOT / "infra" / "terraform"
+SPARK_JOBS = PROJECT_ROOT / "ingestion" / "spark" / "jobs"
 MIRROR_VARIABLE = "TERRAFORM_MIRROR"
 ACCOUNT_ID = "123456789012"
 
@@ -156,6 +157,7 @@ def plan(terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Plan
         folder = installed(environment)
         shutil.rmtree(copy / "ingestion", ignore_errors=True)
         shutil.copytree(contracts, copy / "ingestion" / "contracts")
+        shutil.copytree(SPARK_JOBS, copy / "ingestion" / "spark" / "jobs")
         options = ("-no-color", "-input=false", "-refresh=false", "-lock=false", f"-var=account_id={ACCOUNT_ID}")
         file = [f"-var-file={variables}"] if variables else []
         terraform.run(folder, "plan", *options, *file, "-out=plan.bin")

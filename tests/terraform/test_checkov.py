@@ -32,6 +32,7 @@ NOT_HELD = [
     ("CKV_AWS_135", r"aws_instance\.nat", "its disk is read when it starts; instances of this kind are so anyway"),
     ("CKV_AWS_149", r"aws_secretsmanager_secret\.redshift", "QuickSight's own role reads it, and knows no other key"),
     ("CKV_AWS_158", r"search.*aws_cloudwatch_log_group", "no documents; CloudWatch encrypts them"),
+    ("CKV_AWS_195", r"aws_glue_job\.this", "its bucket's key encrypts what it writes; its log names files, no records"),
     ("CKV_AWS_248", r"aws_opensearch_domain", "it has its own group: known after apply only, and so not seen here"),
     ("CKV_AWS_318", r"aws_opensearch_domain", "three masters cost more than the two nodes that they would manage"),
     ("CKV_AWS_338", r'search.*aws_cloudwatch_log_group.*"application"', "errors are of use for days; audit is kept"),

@@ -126,6 +126,9 @@ def test_the_domain_and_the_warehouse_are_as_the_table_says(told: tuple[Environm
         assert environment.search is not None
         found = (cluster["instance_type"], cluster["instance_count"], ebs["volume_size"])
         assert found == (environment.search.instance, environment.search.nodes, environment.search.volume_gib)
+    # A worker G.1X is a DPU.
+    workers = {(job["worker_type"], job["number_of_workers"]) for job in plan.of("aws_glue_job").values()}
+    assert workers == {("G.1X", environment.spark_workers)}
     for workgroup in plan.of("aws_redshiftserverless_workgroup").values():
         assert environment.warehouse is not None
         assert workgroup["base_capacity"] == environment.warehouse.base_rpu

@@ -13,7 +13,7 @@ import pytest
 from orchestration.platform import layout
 from orchestration.settings import CONTRACTS_DIR
 from tests.pages import blocks
-from tests.terraform.conftest import ACCOUNT_ID, Plan, Planner, settings_of
+from tests.terraform.conftest import ACCOUNT_ID, SPARK_JOBS, Plan, Planner, settings_of
 
 pytestmark = pytest.mark.terraform
 
@@ -293,6 +293,17 @@ def test_the_logs_bucket_takes_access_logs_of_the_other_three(dev: Plan) -> None
     assert allowed["Principal"] == {"Service": "logging.s3.amazonaws.com"}
     others = {f"arn:aws:s3:::watershed-dev-{zone}" for zone in ("landing", "lake", "results")}
     assert set(allowed["Condition"]["ArnEquals"]["aws:SourceArn"]) == others
+
+
+def test_each_script_of_spark_is_a_job_that_one_at_a_time_runs(environment: Plan) -> None:
+    """Two maintenances at once would rewrite the same files, and one of them for nothing."""
+    scripts = {path.stem for path in SPARK_JOBS.glob("*.py")}
+    jobs = {values["name"]: values for values in environment.of("aws_glue_job").values()}
+    prefix = settings_of(environment).prefix
+    assert jobs.keys() == {f"{prefix}-spark-{script}" for script in scripts}
+    assert all(job["execution_property"][0]["max_concurrent_runs"] == 1 for job in jobs.values())
+    uploaded = {values["key"] for values in environment.of("aws_s3_object").values()}
+    assert {f"scripts/{script}.py" for script in scripts} <= uploaded
 
 
 def test_the_variables_of_the_deploy_page_plan(plan: Planner, tmp_path: Path) -> None:

@@ -42,9 +42,10 @@ resource "aws_glue_job" "this" {
     script_location = "s3://${var.names.buckets.lake}/${aws_s3_object.script[each.key].key}"
   }
 
+  # Iceberg's jars. What else Iceberg needs a script sets in its own session, so that it is the same wherever it runs.
+  # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-format-iceberg.html
   default_arguments = {
     "--datalake-formats" = "iceberg"
-    "--enable-metrics"   = "true"
   }
 
   execution_property {

@@ -93,7 +93,9 @@ run "a_script_is_uploaded_and_is_a_job_of_the_release_that_emr_has_too" {
       && aws_glue_job.this["land"].role_arn == var.role_arns.glue
       && aws_glue_job.this["land"].number_of_workers == 3
       && aws_glue_job.this["land"].timeout == 30
-      && aws_glue_job.this["land"].default_arguments["--datalake-formats"] == "iceberg"
+      && aws_glue_job.this["land"].default_arguments == tomap({ "--datalake-formats" = "iceberg" })
+      && aws_glue_job.this["land"].max_retries == 0
+      && aws_glue_job.this["land"].execution_property[0].max_concurrent_runs == 1
       && length(coalesce(aws_glue_job.this["land"].connections, [])) == 0
     )
     error_message = jsonencode(aws_glue_job.this)
