@@ -1,7 +1,8 @@
 """Lake Formation as moto has it, with hybrid access: who is opted in, and how permissions are listed.
 
 What moto does otherwise: opt-ins are missing; whether a location is registered for hybrid access is forgotten; SELECT
-on tables is listed with the other permissions on them, where AWS lists it as a permission on their columns.
+on tables is listed with the other permissions on them, where AWS lists it as a permission on their columns; what nobody
+holds is revoked without an error.
 https://docs.aws.amazon.com/lake-formation/latest/dg/hybrid-access-mode.html
 
 **Nobody is refused anything.** Permissions are kept and listed; no other service of the local AWS looks at them.
@@ -18,6 +19,7 @@ import moto.lakeformation.urls
 from moto.core.common_types import TYPE_RESPONSE
 from moto.core.exceptions import ServiceException
 from moto.core.utils import unix_time
+from moto.lakeformation.exceptions import InvalidInput
 from moto.lakeformation.models import LakeFormationBackend, lakeformation_backends
 from moto.lakeformation.responses import LakeFormationResponse
 
@@ -75,6 +77,20 @@ class HybridLakeFormationResponse(LakeFormationResponse):
         """ListPermissions."""
         held = json.loads(super().list_permissions())["PrincipalResourcePermissions"]
         return json.dumps({"PrincipalResourcePermissions": [entry for all_of in held for entry in _as_listed(all_of)]})
+
+    def revoke_permissions(self) -> str:
+        """RevokePermissions. What is not held cannot be revoked: Terraform asks again until it is told so."""
+        grants = self.backend.grants.get(self._get_param("CatalogId") or self.current_account)
+        asked = {name: self._get_param(name) for name in ("Principal", "Resource", "Permissions")}
+        held = [
+            permission
+            for permission in (grants.permissions if grants else ())
+            if (permission.principal, permission.resource) == (asked["Principal"], asked["Resource"])
+            and set(permission.permissions) & set(asked["Permissions"])
+        ]
+        if not held:
+            raise InvalidInput("No permissions revoked. Grantee has no permissions on the resource.")
+        return super().revoke_permissions()
 
     def create_lake_formation_opt_in(self) -> str:
         """CreateLakeFormationOptIn."""

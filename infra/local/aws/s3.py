@@ -6,6 +6,8 @@ in an internal error (500).
 moto does not look at the conditions of a bucket's policy: one that refuses what comes without TLS refuses everything.
 The local AWS has no TLS, and what is sent to it would be sent to AWS with it; so such a statement refuses nothing here.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html#example-bucket-policies-HTTP-HTTPS
+
+In a bucket whose versioning was suspended, moto cannot delete a version of an object that has a delete marker (500).
 """
 
 from __future__ import annotations
@@ -19,16 +21,32 @@ import moto.s3.urls
 from moto.core.common_types import TYPE_RESPONSE
 from moto.iam.access_control import IAMPolicy
 from moto.s3.exceptions import MissingBucket
-from moto.s3.models import FakeBucket, S3Backend, s3_backends
+from moto.s3.models import FakeBucket, FakeDeleteMarker, S3Backend, s3_backends
 from moto.s3.responses import S3Response
+from moto.s3.utils import _VersionedKeyStore
 
 from infra.local.aws.extensions import route
 
 _buckets = RLock()
 
 
-class ReachedByTlsBucket(FakeBucket):
+class VersionedKeys(_VersionedKeyStore):
+    """Objects by key, each with its versions."""
+
+    def pop(self, key: str) -> None:  # type: ignore[override]
+        """Forget a key. moto's own fails when one of its versions is a delete marker, which holds no file."""
+        for version in self.getlist(key, []):
+            if not isinstance(version, FakeDeleteMarker):
+                version.dispose()
+        dict.pop(self, key)
+
+
+class LocalBucket(FakeBucket):
     """A bucket whose policy is asked as if the request came over TLS."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.keys = VersionedKeys()
 
     def get_permission(self, action: str, resource: str) -> Any:
         """What the policy says of an action on a resource."""
@@ -40,7 +58,7 @@ class ReachedByTlsBucket(FakeBucket):
         return IAMPolicy(json.dumps({**policy, "Statement": met})).is_action_permitted(action, resource)
 
 
-class ReachedByTlsS3Backend(S3Backend):
+class LocalS3Backend(S3Backend):
     """Makes such buckets."""
 
     @property
@@ -50,7 +68,7 @@ class ReachedByTlsS3Backend(S3Backend):
     def create_bucket(self, bucket_name: str, region_name: str, bucket_namespace: str | None = None) -> FakeBucket:
         """CreateBucket."""
         super().create_bucket(bucket_name, region_name, bucket_namespace)
-        bucket = cast(FakeBucket, ReachedByTlsBucket(bucket_name, self.account_id, region_name, bucket_namespace))
+        bucket = cast(FakeBucket, LocalBucket(bucket_name, self.account_id, region_name, bucket_namespace))
         self.buckets[bucket_name] = bucket
         return bucket
 
@@ -93,5 +111,5 @@ def _read_body(request: Any) -> None:
 
 def install() -> None:
     """Route S3 here, and keep its buckets here."""
-    s3_backends.backend = ReachedByTlsS3Backend
+    s3_backends.backend = LocalS3Backend
     route("s3", SerialS3Response)

@@ -93,7 +93,9 @@ def test_an_instance_is_in_the_groups_of_its_interface_and_a_template_s_own_tags
     assert [it["GroupId"] for it in launched["Instances"][0]["SecurityGroups"]] == [group]
 
 
-def test_select_on_tables_is_listed_as_one_on_their_columns(client: Any, fresh_settings: Settings) -> None:
+def test_select_on_tables_is_listed_as_one_on_their_columns_and_revoked_once(
+    client: Any, fresh_settings: Settings
+) -> None:
     lake = client("lakeformation")
     database, role = fresh_settings.lake_database, f"arn:aws:iam::{ACCOUNT_ID}:role/reader"
     tables = {"Table": {"DatabaseName": database, "TableWildcard": {}}}
@@ -104,6 +106,9 @@ def test_select_on_tables_is_listed_as_one_on_their_columns(client: Any, fresh_s
         ("DESCRIBE",): "Table",
         ("SELECT",): "TableWithColumns",
     }
+    lake.revoke_permissions(Principal=principal, Resource=tables, Permissions=["SELECT", "DESCRIBE"])
+    with pytest.raises(lake.exceptions.InvalidInputException, match="Grantee has no permissions"):
+        lake.revoke_permissions(Principal=principal, Resource=tables, Permissions=["SELECT", "DESCRIBE"])
 
 
 def test_who_is_opted_in_to_hybrid_access_is_listed_until_it_is_taken_back(
@@ -184,3 +189,16 @@ def test_a_policy_against_what_comes_without_tls_refuses_nothing_and_another_one
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [no_tls, deny]}))
     with pytest.raises(ClientError, match="403"):
         s3.put_object(Bucket=bucket, Key="a", Body=b"a")
+
+
+def test_a_bucket_is_emptied_after_its_versioning_was_suspended(client: Any, fresh_settings: Settings) -> None:
+    s3, bucket = client("s3"), fresh_settings.lake_bucket
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket=bucket, Key="a", Body=b"a")
+    s3.delete_object(Bucket=bucket, Key="a")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    there = s3.list_object_versions(Bucket=bucket)
+    for version in [*there["Versions"], *there["DeleteMarkers"]]:
+        s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "a", "VersionId": version["VersionId"]}]})
+    s3.delete_bucket(Bucket=bucket)
