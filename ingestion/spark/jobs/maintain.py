@@ -258,19 +258,21 @@ def _rewrite_data(spark: SparkSession, options: Options, table: str, report: Rep
         "partial-progress.enabled": "true",
     }
     given = ", ".join(f"'{key}', '{value}'" for key, value in settings.items())
+    failed = waiting = 0
     for attempt in range(_TRIES):
+        waiting = _rewritable(spark, options, table)
         done = _call(spark, "rewrite_data_files", f"table => '{table}', options => map({given})")
         report.rewritten_files += done.rewritten_data_files_count
-        failed, waiting = done.failed_data_files_count, _rewritable(spark, options, table)
-        if (not failed and not waiting) or (failed and attempt):
+        failed, waiting = done.failed_data_files_count, waiting - done.rewritten_data_files_count
+        if (not failed and waiting <= 0) or (failed and attempt):
             break
-        logger.warning("%s: %s files failed, %s are left, try %s", table, failed, waiting, attempt + 1)
+        logger.warning("%s: %s files failed, %s were passed over, try %s", table, failed, waiting, attempt + 1)
     if failed:
         raise RefusedError(
             f"{failed} data files cannot be rewritten, the log says why; is one of them missing?"
             " Snapshots and files are left as they are."
         )
-    if waiting:
+    if waiting > 0:
         report.left.append(f"{waiting} small files stay: other commits came first. The next run takes them.")
     if not deletes:
         _compare_rows(spark, table, known)
