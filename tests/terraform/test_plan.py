@@ -147,12 +147,8 @@ def test_a_role_uses_keys_by_their_alias_only(environment: Plan) -> None:
 TELL_NOTHING = {"emr-serverless.amazonaws.com", "glue.amazonaws.com", "quicksight.amazonaws.com"}
 
 
-# Roles of services of which AWS documents no key that they tell when they take one (modules/access/main.tf).
-TELL_NOTHING = tuple(f'module.access.aws_iam_role.this["{actor}"]' for actor in ("glue", "emr", "quicksight"))
-
-
 def test_nobody_is_trusted_without_a_condition_but_principals_of_the_account(environment: Plan) -> None:
-    """A service that acts for anybody must tell for whom, where it can; `*` is nobody's principal."""
+    """A service that acts for anybody must tell for whom; `*` is nobody's principal."""
     for address, kind, statement in statements(environment):
         principal = statement.get("Principal", {})
         assert principal != "*", address
