@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pyiceberg.catalog import Catalog
-from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.exceptions import (
     CommitFailedException,
     NoSuchTableError,
@@ -54,23 +53,6 @@ class Tables:
 
     landing: Table
     quarantine: Table
-
-
-def glue_catalog(
-    *, region: str, endpoint_url: str | None = None, access_key_id: str | None = None, secret: str | None = None
-) -> Catalog:
-    """Iceberg's view of the Glue catalog. Without endpoint and keys AWS's own are used."""
-    properties = {
-        "glue.region": region,
-        "glue.endpoint": endpoint_url,
-        "glue.access-key-id": access_key_id,
-        "glue.secret-access-key": secret,
-        "s3.region": region,
-        "s3.endpoint": endpoint_url,
-        "s3.access-key-id": access_key_id,
-        "s3.secret-access-key": secret,
-    }
-    return GlueCatalog("glue", **{key: value for key, value in properties.items() if value is not None})
 
 
 def open_tables(catalog: Catalog, contract: Contract, layout: Layout) -> Tables:

@@ -19,13 +19,14 @@ from opensearchpy.exceptions import ConnectionError as NoAnswerError
 from pydantic import Field
 from pyiceberg.catalog import Catalog
 
+from ingestion.catalog import glue_catalog
 from ingestion.contract import Contract, KinesisSource
 from ingestion.landing import Landed, Reader, has_news, land, waiting
 from ingestion.readers import arrivals, kinesis, objects
 from ingestion.readers.arrivals import Arrival
 from ingestion.readers.kinesis import KinesisReader
 from ingestion.readers.objects import ObjectReader, Waiting
-from ingestion.tables import Layout, Tables, glue_catalog, open_tables
+from ingestion.tables import Layout, Tables, open_tables
 from orchestration.settings import Settings, settings
 from serving import quicksight
 from serving.opensearch.build import BuildResult, build

@@ -17,11 +17,12 @@ import duckdb
 
 from infra.local.duckdb.connection import connect
 from infra.local.provision import provision
+from ingestion.catalog import glue_catalog
 from ingestion.contract import Contract, KinesisSource, ObjectSource, load_contracts
 from ingestion.landing import land
 from ingestion.readers.kinesis import KinesisReader
 from ingestion.readers.objects import ObjectReader
-from ingestion.tables import Layout, Tables, glue_catalog, open_tables
+from ingestion.tables import Layout, Tables, open_tables
 from orchestration.settings import CONTRACTS_DIR, DBT_PROJECT_DIR, PROJECT_ROOT, Settings
 
 Event = Mapping[str, Any]

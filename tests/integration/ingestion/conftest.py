@@ -16,10 +16,11 @@ import pytest
 from pyiceberg.catalog import Catalog
 from pyiceberg.table import Table
 
+from ingestion.catalog import glue_catalog
 from ingestion.contract import Contract, load_contract
 from ingestion.records import Batch, Json, Position, Records
 from ingestion.schemas import arrow_schema, provenance_fields
-from ingestion.tables import Layout, Tables, glue_catalog, open_tables
+from ingestion.tables import Layout, Tables, open_tables
 from orchestration.settings import Settings
 
 CONTRACT = """
