@@ -23,7 +23,7 @@ DAY = timedelta(days=1)
 @pytest.fixture
 def landed(lake: Lake, strict: Contract) -> tuple[Source, Table]:
     """Four commits of two days ago: of a stream, and the table that it landed in."""
-    source = Source([1, 500] * 4, size=2)
+    source = Source([1] * 4, size=1)
     land(strict, source, lake.tables(strict))
     table = lake.tables(strict).landing
     age_snapshots(lake.settings, table, 2 * DAY)
@@ -57,7 +57,7 @@ def test_old_snapshots_go_and_rows_and_position_stay(
     assert (len(found.snapshots()), MainState.of(found).stored) == (2, position)
     source.amounts += [1, 500]
     assert land(strict, source, lake.tables(strict)).records == 2
-    assert (lake.rows(strict), lake.rejects(strict)) == ([*range(0, 10, 2)], [*range(1, 10, 2)])
+    assert (lake.rows(strict), lake.rejects(strict)) == ([0, 1, 2, 3, 4], [5])
 
 
 def test_a_dry_run_tells_and_commits_nothing(landed: tuple[Source, Table]) -> None:
@@ -74,7 +74,7 @@ def test_a_landing_that_commits_meanwhile_is_kept(
     source.amounts += [1]
     before_the_next_commit(monkeypatch, lambda: land(strict, source, lake.tables(strict)))
     assert expire(table) == Expiry(".".join(table.name()), snapshots=5, expired=3)
-    assert lake.rows(strict) == [*range(0, 9, 2)]
+    assert lake.rows(strict) == [0, 1, 2, 3, 4]
 
 
 def test_a_landing_does_not_read_again_because_snapshots_were_expired(
@@ -84,7 +84,7 @@ def test_a_landing_does_not_read_again_because_snapshots_were_expired(
     source.amounts += [1]
     before_the_next_commit(monkeypatch, lambda: expire(table))
     assert land(strict, source, lake.tables(strict)).races == 0
-    assert (len(lake.tables(strict).landing.snapshots()), lake.rows(strict)) == (3, [*range(0, 9, 2)])
+    assert (len(lake.tables(strict).landing.snapshots()), lake.rows(strict)) == (3, [0, 1, 2, 3, 4])
 
 
 def test_two_maintenances_at_once_do_no_harm(
@@ -96,8 +96,8 @@ def test_two_maintenances_at_once_do_no_harm(
     assert len(table.refresh().snapshots()) == 2
 
 
-def test_a_landing_may_look_for_its_own_snapshot_for_an_hour(landed: tuple[Source, Table]) -> None:
-    _, table = landed
+def test_a_landing_may_look_for_its_own_snapshot_for_an_hour(lake: Lake, strict: Contract) -> None:
+    table = lake.tables(strict).landing
     now = datetime.now(UTC)
     with pytest.raises(TableError, match="younger than 1:00:00 are kept"):
         expire_snapshots(table, before=now - timedelta(minutes=59), now=now)
