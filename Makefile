@@ -88,7 +88,7 @@ test-infra: setup .venv-infra/.locked ## infra/terraform: format, validity, plan
 	@touch $@
 
 # Iceberg's jars come from Maven Central once, 100 MB, into the user's cache.
-test-spark: $(VENV)/.locked .venv-spark/.locked ## The Spark jobs on a real Spark: two minutes; skipped where there is no Java 17
+test-spark: $(VENV)/.locked .venv-spark/.locked ## The Spark jobs on a real Spark: three minutes; skipped where there is no Java 17
 	@cd ingestion/spark && ../../$(BIN)/pyright --pythonpath ../../.venv-spark/bin/python jobs/*.py
 	@$(BIN)/pytest -m spark -rs --durations=5 tests/spark
 
