@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,12 +30,13 @@ _USUAL_MIRRORS = (
     "~/.terraform.d/plugins",
     "~/.local/share/terraform/plugins",
 )
-# Local state, and a provider that needs no account: a plan of resources that do not exist yet calls nobody.
-_WITHOUT_ACCOUNT = """
+_LOCAL_STATE = """
 terraform {
   backend "local" {}
 }
-
+"""
+# A provider that needs no account: a plan of resources that do not exist yet calls nobody.
+_WITHOUT_ACCOUNT = """
 provider "aws" {
   allowed_account_ids         = null
   access_key                  = "none"
@@ -66,21 +67,19 @@ def mirror() -> Path | None:
 class Terraform:
     """Terraform, with its working data (providers, module list) in a folder of its own.
 
-    `endpoint_url` is where its provider finds AWS; None for commands that call nobody.
+    `environment` says where AWS is, for commands that call it.
     """
 
     data: Path
-    endpoint_url: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def run(self, folder: Path, *arguments: str) -> str:
         """Run a command in a folder. Returns its output; fails the test with it if the command fails."""
         name = "-".join(folder.parts[-2:])
         own = {"TF_DATA_DIR": str(self.data / name), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
-        if self.endpoint_url:
-            own["AWS_ENDPOINT_URL"] = self.endpoint_url
         done = subprocess.run(
             ["terraform", f"-chdir={folder}", *arguments],
-            env={**os.environ, **own},
+            env={**os.environ, **self.environment, **own},
             capture_output=True,
             text=True,
             check=False,
@@ -131,13 +130,15 @@ class Planner(Protocol):
 def copy_of_environment(repository: Path, environment: str, *, calls: bool) -> Path:
     """The folder of an environment in a copy of infra/terraform, with a provider that needs no account.
 
-    `calls` says that somebody answers where the provider looks for AWS, and may be asked for the account.
+    `calls` says that somebody answers where the provider looks for AWS: may be asked for the account, keeps the state.
     """
     tree = repository / "infra" / "terraform"
     if not tree.exists():
         shutil.copytree(TERRAFORM_DIR, tree, ignore=shutil.ignore_patterns(".terraform*"))
     folder = tree / "envs" / environment
     (folder / "account_override.tf").write_text(_WITHOUT_ACCOUNT % ("false" if calls else "true"))
+    if not calls:
+        (folder / "state_override.tf").write_text(_LOCAL_STATE)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""An apply to the local AWS, a second plan, and a destroy: what a plan cannot show, without an account."""
+"""docs/deploy.md followed on the local AWS, a second plan, a destroy: what a plan cannot show, without an account."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from typing import Any
 import boto3
 import pytest
 
-from orchestration.settings import CONTRACTS_DIR, Settings
-from tests.terraform.conftest import ACCOUNT_ID, Terraform, copy_of_environment
+from ingestion.readers.arrivals import receive
+from orchestration.settings import Settings
+from tests.pages import blocks
+from tests.terraform.conftest import ACCOUNT_ID, Terraform
+from tests.terraform.following import NOT_FOLLOWED, PAGE, STATE_BUCKET, Reader, commands, reader
 
 pytestmark = pytest.mark.terraform
 
@@ -23,15 +26,8 @@ NOT_APPLIED = {
     "later, whatever the answer was; a destroy waits as long",
 }
 
-SPARK_JOBS = Path("ingestion", "spark", "jobs")
-# Everything that can be switched on.
-VARIABLES = {
-    "account_id": ACCOUNT_ID,
-    "alarm_emails": ["on-call@example.com"],
-    "dashboards": {"authors": ["ana"]},
-    "lake_formation": {},
-    "stream_producers": {"flight-events": ["arn:aws:iam::210987654321:role/operations-centre"]},
-}
+# What the page leaves off and can be switched on.
+VARIABLES = {"alarm_emails": ["on-call@example.com"], "dashboards": {"authors": ["ana"]}, "lake_formation": {}}
 
 # What lists the resources that stand, by service: operation, and the member of the answer that holds them. KMS keys are
 # not here: a destroy leaves them to be deleted thirty days later.
@@ -56,6 +52,13 @@ LISTINGS = {
 }
 
 
+# It stops by itself five minutes after its last job, and cannot be destroyed before.
+_STOP_SPARK = """
+application=$(aws emr-serverless list-applications --query "applications[].id" --output text)
+aws emr-serverless stop-application --application-id "$application"
+"""
+
+
 @dataclass(frozen=True)
 class Applied:
     """An environment that was applied: Terraform, the environment's folder, what was planned, what was asked for."""
@@ -67,40 +70,63 @@ class Applied:
 
     def changes(self, *arguments: str) -> list[Mapping[str, Any]]:
         """What a plan would change, create or delete."""
-        return planned_changes(self.terraform, self.folder, *self.options, *arguments)
+        planned = planned_resources(self.terraform, self.folder, *self.options, *arguments)
+        return [change for change in planned if change["change"]["actions"] != ["no-op"]]
+
+
+@dataclass(frozen=True)
+class Followed:
+    """docs/deploy.md was followed, up to what it says of destroying: what each heading's commands printed."""
+
+    reader: Reader
+    printed: Mapping[str, str]
 
 
 @pytest.fixture(scope="module")
-def applied(terraform: Terraform, local_aws: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applied]:
-    """dev, with everything switched on. It is destroyed at the end, and nothing is left of it."""
-    repository = tmp_path_factory.mktemp("applied")
-    shutil.copytree(CONTRACTS_DIR, repository / "ingestion" / "contracts")
-    (repository / SPARK_JOBS).mkdir(parents=True)
-    (repository / SPARK_JOBS / "example.py").write_text("print('a Glue job is made of each script')\n")
-    folder = copy_of_environment(repository, "dev", calls=True)
-    (folder / "all.auto.tfvars.json").write_text(json.dumps(VARIABLES))
-    applying = replace(terraform, data=repository / "data", endpoint_url=local_aws.aws_endpoint_url)
-    applying.init(folder)
+def followed(local_aws: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Followed]:
+    """dev, as the page has it but for the search domain. It is destroyed at the end, and nothing is left of it."""
+    if missing := [command for command in ("terraform", "aws", "jq") if not shutil.which(command)]:
+        pytest.skip(f"docs/deploy.md needs {', '.join(missing)}, which is not on the PATH")
     before = standing(local_aws)
-
-    made = planned_changes(applying, folder, "-no-color", "-input=false")
-    targets = {f"{it['module_address']}.{it['type']}.{it['name']}" for it in made if it["type"] not in NOT_APPLIED}
-    # Most of an apply is waiting: the provider looks at a queue until it has said the same for 25 s.
-    options = ("-no-color", "-input=false", "-parallelism=40", *(f"-target={target}" for target in sorted(targets)))
-    applying.run(folder, "apply", *options, "-auto-approve")
-    yield Applied(applying, folder, {it["address"]: it["type"] for it in made}, options)
-    applying.run(folder, "destroy", *options, "-auto-approve")
-    left = applying.run(folder, "state", "list").splitlines()
-    assert not [address for address in left if ".data." not in address]
+    following = reader(tmp_path_factory.mktemp("deployed"), str(local_aws.aws_endpoint_url))
+    *up, destroy = commands()
+    printed: dict[str, str] = {}
+    for block in up:
+        printed[block.heading] = printed.get(block.heading, "") + following.follow(block)
+    yield Followed(following, printed)
+    following.run(f"cd {following.repository}; {_STOP_SPARK}")
+    following.follow(destroy)
+    assert not following.run("terraform state list").strip()
+    # The page leaves the state's bucket to whoever deploys.
+    bucket = boto3.resource("s3", **local_aws.client_args()).Bucket(STATE_BUCKET)
+    bucket.object_versions.delete()
+    bucket.delete()
     assert standing(local_aws) == before
 
 
-def planned_changes(terraform: Terraform, folder: Path, *arguments: str) -> list[Mapping[str, Any]]:
-    """What a plan would change, create or delete, as Terraform's JSON has it."""
+@pytest.fixture(scope="module")
+def applied(followed: Followed, terraform: Terraform, local_aws: Settings) -> Applied:
+    """The same with everything switched on, also what there is beside the search domain."""
+    folder = followed.reader.environment
+    followed.reader.without_search.unlink()
+    (folder / "all.auto.tfvars.json").write_text(json.dumps(VARIABLES))
+    keys = {"AWS_ACCESS_KEY_ID": "administrator", "AWS_SECRET_ACCESS_KEY": "none"}
+    calling = {"AWS_ENDPOINT_URL": str(local_aws.aws_endpoint_url), **keys}
+    applying = replace(terraform, data=followed.reader.home / "data", environment=calling)
+    applying.init(folder, "-backend-config=backend.hcl", "-backend-config=use_path_style=true")
+    planned = planned_resources(applying, folder, "-no-color", "-input=false")
+    targets = {f"{it['module_address']}.{it['type']}.{it['name']}" for it in planned if it["type"] not in NOT_APPLIED}
+    # Most of an apply is waiting: the provider looks at a queue until it has said the same for 25 s.
+    options = ("-no-color", "-input=false", "-parallelism=40", *(f"-target={target}" for target in sorted(targets)))
+    applying.run(folder, "apply", *options, "-auto-approve")
+    return Applied(applying, folder, {it["address"]: it["type"] for it in planned}, options)
+
+
+def planned_resources(terraform: Terraform, folder: Path, *arguments: str) -> list[Mapping[str, Any]]:
+    """The resources of a plan and what it would do with each, as Terraform's JSON has it."""
     terraform.run(folder, "plan", *arguments, "-out=changes.bin")
     plan = json.loads(terraform.run(folder, "show", "-json", "changes.bin"))
-    changes = [change for change in plan["resource_changes"] if change["mode"] == "managed"]
-    return [change for change in changes if change["change"]["actions"] != ["no-op"]]
+    return [change for change in plan["resource_changes"] if change["mode"] == "managed"]
 
 
 def standing(settings: Settings) -> dict[str, list[str]]:
@@ -125,6 +151,31 @@ def is_gone(entry: Mapping[str, Any] | str) -> bool:
     return not isinstance(entry, str) and entry.get("state") == "TERMINATED"
 
 
+def test_every_command_of_the_page_is_followed_or_listed_with_its_reason() -> None:
+    shell = [block for block in blocks(PAGE) if block.language == "sh"]
+    left_out = [block for block in shell if block not in commands()]
+    assert len(left_out) == len(NOT_FOLLOWED)
+    assert all(any(block.text.startswith(text) for block in left_out) for text in NOT_FOLLOWED)
+    assert commands()[-1].heading == "Destroy"
+
+
+def test_the_page_leads_to_the_first_landed_record(followed: Followed, local_aws: Settings) -> None:
+    assert "airlines: 16 rows" in followed.printed["7. The first record"]
+    glue = boto3.client("glue", **local_aws.client_args())
+    table = glue.get_table(DatabaseName="landing", Name="airlines")["Table"]
+    assert table["StorageDescriptor"]["Location"] == "s3://acme-rain-dev-lake/landing/airlines"
+    assert "JobRunId" in followed.printed["Tables grow: maintenance"]
+
+
+def test_who_applies_meanwhile_is_kept_out_by_the_lock_file(followed: Followed, local_aws: Settings) -> None:
+    s3 = boto3.client("s3", **local_aws.client_args())
+    key = "watershed/terraform.tfstate.tflock"
+    s3.put_object(Bucket=STATE_BUCKET, Key=key, Body=json.dumps({"ID": "1", "Who": "ana"}).encode())
+    with pytest.raises(AssertionError, match=r"Error acquiring the state lock(.|\n)*ana"):
+        followed.reader.run(f"terraform -chdir={followed.reader.environment} plan")
+    s3.delete_object(Bucket=STATE_BUCKET, Key=key)
+
+
 def test_all_is_applied_but_what_is_listed_with_its_reason(applied: Applied) -> None:
     state = json.loads(applied.terraform.run(applied.folder, "show", "-json"))
     made = {address: kind for address, kind in resources(state["values"]["root_module"]) if ".data." not in address}
@@ -141,23 +192,10 @@ def resources(module: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def test_a_second_plan_changes_nothing(applied: Applied) -> None:
-    changes = {change["address"]: change["change"] for change in applied.changes()}
-    # moto writes a queue's redrive policy with other spaces than it was sent.
-    assert not [address for address, it in changes.items() if parsed(it["before"]) != parsed(it["after"])]
+    assert not {change["address"]: change["change"] for change in applied.changes()}
 
 
-def parsed(values: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A resource's attributes, those that hold JSON as what it says."""
-    return {name: from_json(value) for name, value in (values or {}).items()}
-
-
-def from_json(value: object) -> object:
-    return json.loads(value) if isinstance(value, str) and value.startswith("{") else value
-
-
-def test_an_object_that_arrives_is_told_to_the_queue(applied: Applied, local_aws: Settings) -> None:
-    s3, sqs = boto3.client("s3", **local_aws.client_args()), boto3.client("sqs", **local_aws.client_args())
-    s3.put_object(Bucket="watershed-dev-landing", Key="files/planes/planes.csv", Body=b"tailnum\n")
-    queue = sqs.get_queue_url(QueueName="watershed-dev-arrivals")["QueueUrl"]
-    told = [json.loads(m["Body"]) for m in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]]
-    assert [record["eventName"] for body in told for record in body.get("Records", ())] == ["ObjectCreated:Put"]
+def test_the_queue_is_told_of_the_file_of_the_page(followed: Followed, local_aws: Settings) -> None:
+    sqs = boto3.client("sqs", **local_aws.client_args())
+    told = {version for arrival in receive(sqs, "acme-rain-dev-arrivals") for version in arrival.objects}
+    assert {key for key, _ in told} == {"files/airlines/airlines.csv"}

@@ -34,6 +34,7 @@ EXTENSIONS = (
     "quicksight",
     "redshift_serverless",
     "s3",
+    "sqs",
 )
 
 _routes: dict[str, type[BaseResponse]] = {}

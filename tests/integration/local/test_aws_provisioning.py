@@ -45,6 +45,24 @@ def test_a_budget_tells_its_tags_and_whom_a_notification_tells(client: Any, fres
         budgets.describe_subscribers_for_notification(**named, Notification={**notification, "Threshold": 90.0})
 
 
+def test_a_queue_keeps_its_policy_when_another_attribute_is_set_and_tells_each_as_it_was_set(
+    client: Any, fresh_settings: Settings
+) -> None:
+    sqs = client("sqs")
+    dead = sqs.create_queue(QueueName=f"{fresh_settings.prefix}-dead")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    queue = sqs.create_queue(QueueName=fresh_settings.prefix)["QueueUrl"]
+    statement = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    told = {
+        "Policy": json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+        "RedrivePolicy": f'{{"deadLetterTargetArn":"{arn}","maxReceiveCount":5}}',
+    }
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": told["Policy"]})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedrivePolicy": told["RedrivePolicy"]})
+    attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    assert {name: attributes[name] for name in told} == told
+
+
 def test_a_spark_application_starts_with_a_job_and_is_deleted_once_it_is_stopped(client: Any) -> None:
     spark = client("emr-serverless")
     made = spark.create_application(name="a", releaseLabel="emr-7.8.0", type="spark", architecture="ARM64")
