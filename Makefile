@@ -79,7 +79,7 @@ terraform-fmt: ## Format infra/terraform
 	@touch $@
 
 test-infra: setup .venv-infra/.locked ## infra/terraform: format, validity, plans, least privilege, an apply to the local AWS; no account needed
-	@$(BIN)/pytest -m terraform -rs --durations=5 tests/terraform
+	@$(BIN)/pytest --numprocesses 2 --no-loadscope-reorder -m terraform -rs --durations=5 tests/terraform
 
 .PHONY: test-spark
 .venv-spark/.locked: requirements-spark.lock $(UV)

@@ -318,4 +318,6 @@ def test_the_variables_of_the_deploy_page_plan(plan: Planner, tmp_path: Path) ->
     assert settings_of(planned).landing_bucket == "acme-rain-dev-landing"
     trust = planned.values['module.platform.module.access.aws_iam_role.this["landing"]']["assume_role_policy"]
     assert "role/data-platform" in trust
+    (domain,) = planned.of("aws_opensearch_domain").values()
+    assert "role/website" in domain["access_policies"]
     assert list(planned.of("aws_kinesis_resource_policy"))

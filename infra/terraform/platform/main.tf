@@ -126,7 +126,7 @@ module "search" {
   subnet_ids        = module.network.private_subnet_ids
   security_group_id = module.network.security_group_ids.search
   master_role_arn   = module.names.role_arns.bootstrap
-  user_role_arns    = [module.names.role_arns.serving]
+  user_role_arns    = concat([module.names.role_arns.serving], var.searchers)
   instance_type     = each.value.instance_type
   nodes             = each.value.nodes
   volume_gib        = each.value.volume_gib

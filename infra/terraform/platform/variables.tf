@@ -112,6 +112,17 @@ variable "search" {
   default = null
 }
 
+variable "searchers" {
+  description = "ARNs of the roles of applications that search, in this account. What each may do is a role of OpenSearch's own that it is mapped to: watershed_search."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.searchers : can(regex("^arn:[^:]+:iam::[0-9]{12}:role/", arn))])
+    error_message = "searchers are ${join(", ", var.searchers)}; write ARNs of IAM roles, such as arn:aws:iam::123456789012:role/website."
+  }
+}
+
 variable "dashboards" {
   description = "QuickSight: names of its users who may edit what is deployed. Null: none. The account has to be subscribed: layers/quicksight."
   type        = object({ authors = optional(set(string), []) })

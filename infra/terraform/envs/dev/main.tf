@@ -25,7 +25,8 @@ module "platform" {
   }
 
   # One node is $27 a month, with its disk.
-  search = { instance_type = "t3.small.search", nodes = 1, volume_gib = 10 }
+  search    = { instance_type = "t3.small.search", nodes = 1, volume_gib = 10 }
+  searchers = var.searchers
 
   dashboards     = var.dashboards
   lake_formation = var.lake_formation

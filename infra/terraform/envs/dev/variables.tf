@@ -33,6 +33,12 @@ variable "alarm_emails" {
   default     = []
 }
 
+variable "searchers" {
+  description = "ARNs of the roles of applications that search, in this account. What each may do is a role of OpenSearch's own that it is mapped to: watershed_search."
+  type        = list(string)
+  default     = []
+}
+
 variable "dashboards" {
   description = "QuickSight: names of its users who may edit what is deployed. Null: none. The account has to be subscribed: layers/quicksight."
   type        = object({ authors = optional(set(string), []) })

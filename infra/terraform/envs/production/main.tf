@@ -25,7 +25,8 @@ module "platform" {
   }
 
   # A node may fail.
-  search = { instance_type = "m7g.large.search", nodes = 2, volume_gib = 50 }
+  search    = { instance_type = "m7g.large.search", nodes = 2, volume_gib = 50 }
+  searchers = var.searchers
 
   dashboards     = var.dashboards
   lake_formation = var.lake_formation
