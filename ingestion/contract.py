@@ -305,6 +305,8 @@ def _breaches_of_objects(server: dict[str, Any], where: tuple[str | int, ...]) -
         yield (*where, "location"), "must be s3://{landing}/<prefix>/ : the zone's bucket is filled in"
     elif server["location"].startswith("s3://{landing}/errors/"):
         yield (*where, "location"), "must not begin with errors/ : Firehose puts there what it could not process"
+    elif server["location"].startswith("s3://{landing}/quarantine/"):
+        yield (*where, "location"), "must not begin with quarantine/ : the tables of rejects are there"
     if not re.fullmatch(r'[^"\r\n]', str(custom.get("delimiter", ","))):
         yield where, f"delimiter is {custom['delimiter']!r}; write one character"
     nulls = custom.get("nullValues", [])

@@ -288,8 +288,12 @@ def _of_files() -> Section:
             "servers[0].location",
             "text",
             "required",
-            "`s3://{landing}/<prefix>/`, never under `errors/`",
-            (_server(location="s3://mine/"), _server(location="s3://{landing}/errors/orders/")),
+            "`s3://{landing}/<prefix>/`, never under `errors/` or `quarantine/`",
+            (
+                _server(location="s3://mine/"),
+                _server(location="s3://{landing}/errors/orders/"),
+                _server(location="s3://{landing}/quarantine/orders/"),
+            ),
         ),
         Entry(
             "servers[0].format",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 _MESSAGES_A_REQUEST = 10
 # Long enough that SQS asks all of its servers, and not some.
 _WAIT_SECONDS = 1
+# Well below the minute for which a message that was received is hidden.
+_MOST_SECONDS = 20
 
 Version = tuple[str, str]
 """A version of an object: key and ETag."""
@@ -43,7 +46,7 @@ def receive(client: SQSClient, queue: str, *, most: int = 1_000) -> list[Arrival
 
     Raises SourceError if there is no such queue. A message that is not S3's is left to become a dead letter.
     """
-    url = _url(client, queue)
+    url, started = _url(client, queue), time.monotonic()
     arrivals: list[Arrival] = []
     for _ in range(most // _MESSAGES_A_REQUEST):
         answer = client.receive_message(
@@ -58,7 +61,8 @@ def receive(client: SQSClient, queue: str, *, most: int = 1_000) -> list[Arrival
                 logger.warning("%s holds a message that is no event of S3: %.200s", queue, message["Body"])
             else:
                 arrivals.append(Arrival(message["ReceiptHandle"], objects))
-        if len(messages) < _MESSAGES_A_REQUEST:
+        # SQS may answer with fewer than it has; only none says that there is no more.
+        if not messages or time.monotonic() - started > _MOST_SECONDS:
             break
     return arrivals
 

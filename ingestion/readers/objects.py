@@ -184,7 +184,12 @@ class ObjectReader:
         done = landed(after) | {(key, etag) for key, etag in position.get("empty", ())}
         done -= {(opened["key"], opened["etag"])} if opened else set()
         waiting = {(o.key, o.etag) for o in self._list(after)} & told - done
-        return Waiting(waiting, late=any(key <= position.get("after", "") for key, _ in waiting))
+        return Waiting(waiting, late=any(key <= self._bound(position) for key, _ in waiting))
+
+    def _bound(self, position: Position) -> str:
+        """The key up to which all has been listed. None of the contract's prefix: it had another one then."""
+        after = position.get("after", "")
+        return after if after.startswith(self._source.prefix) else ""
 
     def _parts_of_objects(self, pending: Sequence[tuple[_Object, int]], filling: _Filling) -> Iterator[Batch]:
         for obj, first in pending:
@@ -228,14 +233,15 @@ class ObjectReader:
         if delivery is None:
             return _Window()
         now = self._clock().astimezone(UTC)
-        whole_at = position.get("whole_at")
+        bound = self._bound(position)
+        whole_at = position.get("whole_at") if bound else None
         whole = self._whole or whole_at is None or now - datetime.fromisoformat(whole_at) >= _WHOLE_EVERY
         horizon = f"{self._source.prefix}{now - delivery.look_back:%Y/%m/%d/%H}/"
         remembered = {
-            "after": max(horizon, position.get("after", "")),
+            "after": max(horizon, bound),
             "whole_at": now.isoformat(timespec="seconds") if whole else whole_at,
         }
-        return _Window("" if whole else position["after"], remembered, due=whole and bool(position))
+        return _Window("" if whole else bound, remembered, due=whole and bool(position))
 
     def _list(self, after: str) -> list[_Object]:
         paginator = self._client.get_paginator("list_objects_v2")

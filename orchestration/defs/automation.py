@@ -6,7 +6,6 @@ from typing import Any
 import dagster as dg
 
 from ingestion.contract import Contract, KinesisSource, ObjectSource, load_contracts
-from ingestion.errors import IngestionError
 from ingestion.readers.arrivals import Version
 from ingestion.readers.objects import Waiting
 from orchestration.defs.landing import landing_asset
@@ -89,21 +88,22 @@ def arrivals_sensor(contracts: Iterable[Contract]) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext, lander: Lander, arrivals: Arrivals
     ) -> list[dg.RunRequest] | dg.SkipReason:
         received = arrivals.receive()
-        left = {version for arrival in received for version in arrival.objects}
+        told = {version for arrival in received for version in arrival.objects}
+        kept = {version for version in told if not version[0].startswith(tuple(prefix for prefix, _ in taken))}
+        for key in sorted(key for key, _ in kept):
+            context.log.warning(f"No contract takes {key}, which arrived in the landing bucket.")
         requests: list[dg.RunRequest] = []
         said: list[str] = []
         for prefix, contract in taken:
-            told = {version for version in left if version[0].startswith(prefix)}
-            waiting = _waiting(context, lander, contract, told)
-            left -= told - waiting.versions
-            landed_by = _landed_by(context.instance, contract)
-            if waiting.versions and (waiting.late or not landed_by):
-                requests.append(_landing(contract, whole_listing=waiting.late))
-            elif waiting.versions:
+            waiting = _waiting(context, lander, contract, {v for v in told if v[0].startswith(prefix)})
+            if not waiting.versions:
+                continue
+            kept |= waiting.versions
+            if landed_by := _landed_by(context.instance, contract, late=waiting.late):
                 said.append(f"{contract.name}: {landed_by}")
-        for key in sorted(key for key, _ in left if not key.startswith(tuple(prefix for prefix, _ in taken))):
-            context.log.warning(f"No contract takes {key}, which arrived in the landing bucket.")
-        arrivals.remove([arrival for arrival in received if not arrival.objects & left])
+            else:
+                requests.append(_landing(contract, whole_listing=waiting.late))
+        arrivals.remove([arrival for arrival in received if not arrival.objects & kept])
         return requests or dg.SkipReason(" ".join(said) or "Nothing that arrived has yet to land.")
 
     return look
@@ -115,18 +115,17 @@ def _waiting(context: dg.SensorEvaluationContext, lander: Lander, contract: Cont
         return Waiting(frozenset(), late=False)
     try:
         return lander.waiting(contract, told)
-    except IngestionError as error:
-        # A landing ends with the same error, where it is seen.
-        context.log.warning(f"{contract.name}: {error}")
+    except Exception as error:  # noqa: BLE001  a landing ends with the same error, where it is seen
+        context.log.warning(f"{contract.name}: {error!r}")
         return Waiting(told, late=False)
 
 
-def _landed_by(instance: dg.DagsterInstance, contract: Contract) -> str | None:
-    """Who lands a contract at the moment, as a sentence; None if nobody does."""
+def _landed_by(instance: dg.DagsterInstance, contract: Contract, *, late: bool = False) -> str | None:
+    """Who lands a contract at the moment, as a sentence; None if nobody does. A follower leaves what is late."""
     filters = dg.RunsFilter(job_name=LAND, tags={CONTRACT_TAG: contract.name}, statuses=_UNDER_WAY)
     if runs := instance.get_runs(filters, limit=1):
         return f"Run {runs[0].run_id} is landing it."
-    if follower := follower_of(instance, contract):
+    if not late and (follower := follower_of(instance, contract)):
         return f"It is followed by {follower}."
     return None
 

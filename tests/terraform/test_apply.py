@@ -27,7 +27,14 @@ NOT_APPLIED = {
 }
 
 # What the page leaves off and can be switched on.
-VARIABLES = {"alarm_emails": ["on-call@example.com"], "dashboards": {"authors": ["ana"]}, "lake_formation": {}}
+VARIABLES = {
+    "alarm_emails": ["on-call@example.com"],
+    "dashboards": {"authors": ["ana"]},
+    "lake_formation": {},
+    "searchers": [f"arn:aws:iam::{ACCOUNT_ID}:role/website"],
+    "stream_producers": {"flight-events": ["arn:aws:iam::210987654321:role/operations-centre"]},
+    "trusted": {"landing": [f"arn:aws:iam::{ACCOUNT_ID}:role/data-platform"]},
+}
 
 # What lists the resources that stand, by service: operation, and the member of the answer that holds them. KMS keys are
 # not here: a destroy leaves them to be deleted thirty days later.

@@ -34,5 +34,5 @@ def test_the_module_plans_as_its_tests_say(terraform: Terraform, module: Path) -
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
 def test_the_module_has_the_usual_files_and_tests(module: Path) -> None:
     files = {path.name for path in module.glob("*.tf")}
-    assert {"main.tf", "variables.tf", "outputs.tf", "versions.tf"} <= files
+    assert {"main.tf", "variables.tf", "versions.tf"} <= files
     assert list(module.glob("tests/*.tftest.hcl"))

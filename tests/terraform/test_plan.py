@@ -64,6 +64,7 @@ NAMES = {
 # Actions for which AWS has no resource type. Key policies are apart: `*` is the key itself there.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/
 WITHOUT_RESOURCE_TYPE = {
+    "athena:ListDataCatalogs",
     "athena:ListWorkGroups",
     "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSecurityGroups",
@@ -215,8 +216,9 @@ def zones(plan: Plan) -> dict[str, str]:
 
 
 def touches_what_is_current(rule: Mapping[str, Any]) -> bool:
-    """Whether a lifecycle rule deletes or moves objects that can be read."""
-    return bool(rule.get("expiration") or rule.get("transition"))
+    """Whether a lifecycle rule deletes or moves objects that can be read. A mark of one that was deleted is none."""
+    expired = [each for each in rule.get("expiration", ()) if each.get("days") or each.get("date")]
+    return bool(expired or rule.get("transition"))
 
 
 def overlap(place: str, table: str) -> bool:
@@ -272,6 +274,11 @@ def test_a_key_names_the_services_that_use_it(dev: Plan, key: str) -> None:
     assert grants == [{"Bool": {"kms:GrantIsForAWSResource": "true"}}]
 
 
+def test_each_key_is_in_the_table_or_that_of_the_topic(dev: Plan) -> None:
+    made = {values["name"].removeprefix("alias/watershed-dev-") for values in dev.of("aws_kms_alias").values()}
+    assert made == {*THROUGH, "alarms"}
+
+
 def test_s3_alone_may_send_to_the_queue_of_arrivals(dev: Plan) -> None:
     sent = {
         (statement["Resource"], json.dumps(statement["Principal"]), json.dumps(statement["Condition"], sort_keys=True))
@@ -312,8 +319,8 @@ def test_each_script_of_spark_is_a_job_that_one_at_a_time_runs(environment: Plan
 
 
 def test_the_variables_of_the_deploy_page_plan(plan: Planner, tmp_path: Path) -> None:
-    (block,) = [block for block in blocks("docs/deploy.md") if block.title and block.title.endswith(".tfvars")]
-    (tmp_path / "page.tfvars").write_text(block.text)
+    shown = [block.text for block in blocks("docs/deploy.md") if block.heading.startswith("3.")]
+    (tmp_path / "page.tfvars").write_text("".join(shown))
     planned = plan("dev", CONTRACTS_DIR, tmp_path / "page.tfvars")
     assert settings_of(planned).landing_bucket == "acme-rain-dev-landing"
     trust = planned.values['module.platform.module.access.aws_iam_role.this["landing"]']["assume_role_policy"]

@@ -8,11 +8,13 @@ locals {
   # Each is a Spark job.
   scripts = "${path.module}/../../../ingestion/spark/jobs"
 
-  # What the platform's code calls from inside the VPC, by what it calls it for. QuickSight's API has no endpoint.
+  # What the platform's code calls from inside the VPC, by what has to be there for it. QuickSight's API has no endpoint.
   # https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html
   reached = toset(concat(
-    ["athena", "glue", "kinesis-streams", "kms", "logs", "monitoring", "secretsmanager", "sqs", "sts"],
+    ["athena", "glue", "kms", "logs", "monitoring", "secretsmanager", "sts"],
     ["emr-serverless", "redshift-data", "redshift-serverless"],
+    length(module.contracts.streams) > 0 ? ["kinesis-streams"] : [],
+    length(module.contracts.arrivals) > 0 ? ["sqs"] : [],
   ))
 }
 

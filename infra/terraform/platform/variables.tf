@@ -118,8 +118,8 @@ variable "searchers" {
   default     = []
 
   validation {
-    condition     = alltrue([for arn in var.searchers : can(regex("^arn:[^:]+:iam::[0-9]{12}:role/", arn))])
-    error_message = "searchers are ${join(", ", var.searchers)}; write ARNs of IAM roles, such as arn:aws:iam::123456789012:role/website."
+    condition     = alltrue([for arn in var.searchers : can(regex("^arn:[^:]+:iam::${var.account_id}:role/", arn))])
+    error_message = "searchers are ${join(", ", var.searchers)}; write ARNs of IAM roles of this account, such as arn:aws:iam::${var.account_id}:role/website."
   }
 }
 

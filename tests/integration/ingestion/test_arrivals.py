@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from typing import Any
 
@@ -21,9 +22,9 @@ def sqs(local_aws: Settings) -> Any:
 
 @pytest.fixture
 def queue(sqs: Any) -> str:
-    """A queue that shows a message again as soon as it was looked at."""
+    """A queue that shows a message again three seconds after it was looked at."""
     name = f"arrivals-{uuid.uuid4().hex}"
-    sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "0"})
+    sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "3"})
     return name
 
 
@@ -42,6 +43,7 @@ def test_a_message_comes_again_until_it_is_removed(sqs: Any, queue: str) -> None
     received = receive(sqs, queue)
     assert {version for arrival in received for version in arrival.objects} == {("files/a", "1"), ("files/b", "2")}
     remove(sqs, queue, [arrival for arrival in received if ("files/a", "1") in arrival.objects])
+    time.sleep(3)
     assert [arrival.objects for arrival in receive(sqs, queue)] == [{("files/b", "2")}]
 
 

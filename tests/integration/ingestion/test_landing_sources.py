@@ -373,6 +373,16 @@ def test_only_hours_that_may_still_get_objects_are_listed(delivered: Drop) -> No
     assert delivered.lake.rejects(delivered.contract) == [4]
 
 
+def test_a_contract_whose_prefix_changes_lists_all_of_the_new_one(delivered: Drop, make_contract: MakeContract) -> None:
+    delivered.put("2026/03/04/12/a", {1: GOOD})
+    delivered.land(clock=lambda: NOW)
+    moved = replace(delivered, contract=make_contract(server=DELIVERIES.replace("/readings/", "/other/")))
+    body = json.dumps({"id": 2, "amount": GOOD}).encode()
+    moved.s3.put_object(Bucket=moved.lake.settings.landing_bucket, Key="other/2026/03/01/00/b", Body=body)
+    landed = moved.land(clock=lambda: NOW)
+    assert (landed.records, landed.position and landed.position["after"]) == (1, "other/2026/03/04/09/")
+
+
 def test_hours_that_nobody_listed_while_landing_stood_still_are_listed(delivered: Drop) -> None:
     delivered.put("2026/03/04/12/a", {1: GOOD})
     delivered.land(clock=lambda: NOW)

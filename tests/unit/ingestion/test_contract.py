@@ -178,6 +178,10 @@ WRONG_DOCUMENTS: list[tuple[Callable[[Document], None], str]] = [
         change(("servers",), [files("csv") | {"location": "s3://{landing}/errors/x/"}]),
         r"must not begin with errors/ : Firehose puts there",
     ),
+    (
+        change(("servers",), [files("csv") | {"location": "s3://{landing}/quarantine/x/"}]),
+        r"must not begin with quarantine/ : the tables of rejects are there",
+    ),
     (change(("servers",), [files("csv", nullValues=["", 0])]), r"nullValues is \['', 0\]; write a list of strings"),
     (
         change(("servers",), [files("csv", separator=";")]),

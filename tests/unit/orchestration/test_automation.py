@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -12,8 +13,7 @@ import pytest
 from dagster_shared.check import CheckError
 from pydantic import Field
 
-from ingestion.contract import Contract, KinesisSource, load_contract, load_contracts
-from ingestion.errors import SourceError
+from ingestion.contract import Contract, KinesisSource, ObjectSource, load_contract, load_contracts
 from ingestion.landing import Landed
 from ingestion.readers.arrivals import Arrival
 from ingestion.readers.objects import Waiting
@@ -285,21 +285,24 @@ class LookingAtObjects(Lander):
     waits: list[str] = Field(default=[])
     late: list[str] = Field(default=[])
     broken: list[str] = Field(default=[])
+    lands: list[str] = Field(default=[])
 
     def waiting(self, contract: Contract, told: Set[tuple[str, str]]) -> Waiting:
         if contract.name in self.broken:
-            raise SourceError("there is no bucket")
+            raise OSError("a file is gone")
         assert all(contract.name in key for key, _ in told)
-        found = {(key, etag) for key, etag in told if key in self.waits}
+        found = {(key, etag) for key, etag in told if key in self.waits and contract.name not in self.lands}
         return Waiting(found, late=bool({key for key, _ in found} & set(self.late)))
 
 
-def look_at_arrivals(instance: dg.DagsterInstance, keys: list[str], **lander: list[str]) -> tuple[Any, list[str]]:
+def look_at_arrivals(
+    instance: dg.DagsterInstance, keys: list[str], contracts: Sequence[Contract] = (), **lander: list[str]
+) -> tuple[Any, list[str]]:
     """What the sensor returns, and the messages that it removed."""
     Queue.removed.clear()
     resources = {"lander": LookingAtObjects.model_validate(lander), "arrivals": Queue(arrived=keys)}
     context = dg.build_sensor_context(instance=instance, resources=resources)
-    found = arrivals_sensor(load_contracts(CONTRACTS_DIR).values())(context)
+    found = arrivals_sensor(contracts or load_contracts(CONTRACTS_DIR).values())(context)
     return found, list(Queue.removed)
 
 
@@ -330,6 +333,26 @@ def test_an_object_that_is_late_is_landed_by_a_whole_listing_also_beside_a_follo
         (request,) = requests
         job = defs().resolve_job_def("land")
         assert dg.validate_run_config(job, request.run_config)["resources"]["lander"]["config"]["whole_listing"] is True
+
+
+def test_an_object_that_is_late_waits_for_a_landing_that_is_under_way() -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        job = defs().resolve_job_def("land")
+        instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags={CONTRACT_TAG: "weather"})
+        skipped, removed = look_at_arrivals(instance, [WEATHER], waits=[WEATHER], late=[WEATHER])
+    assert "is landing it" in skipped.skip_message
+    assert removed == []
+
+
+def test_a_message_stays_while_one_of_two_contracts_has_yet_to_land_its_object() -> None:
+    airlines = load_contracts(CONTRACTS_DIR)["airlines"]
+    assert isinstance(airlines.source, ObjectSource)
+    wider = replace(airlines, name="a", source=replace(airlines.source, prefix="files/"))
+    for contracts in ([airlines, wider], [wider, airlines]):
+        with dg.DagsterInstance.ephemeral() as instance:
+            found, removed = look_at_arrivals(instance, [AIRLINES], contracts, lands=["airlines"], waits=[AIRLINES])
+            assert [request.tags[CONTRACT_TAG] for request in found] == ["a"]
+            assert removed == []
 
 
 def test_what_no_contract_takes_stays_in_the_queue_and_is_told(capsys: pytest.CaptureFixture[str]) -> None:

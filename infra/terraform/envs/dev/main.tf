@@ -18,10 +18,10 @@ module "platform" {
   scan_caps_gib = { dbt = 100, people = 20, quicksight = 20 }
   spark_caps    = { glue_workers = 2, glue_minutes = 30, emr_vcpus = 16 }
 
-  # Sleeps for nothing. A day of 16 RPU-hours is $6 at most. 4 RPUs are not to be had in every region: 8 are.
+  # Sleeps for nothing. A day of 24 RPU-hours is $9 at most. 4 RPUs are not to be had in every region: 8 are.
   warehouse = {
     rpus  = { base = 4, max = 8 }
-    limit = { rpu_hours = 16, period = "daily" }
+    limit = { rpu_hours = 24, period = "daily" }
   }
 
   # One node is $27 a month, with its disk.

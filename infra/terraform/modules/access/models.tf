@@ -12,6 +12,13 @@ locals {
     "athena:StopQueryExecution",
   ]
 
+  catalog_metadata = [
+    "athena:GetDatabase",
+    "athena:GetTableMetadata",
+    "athena:ListDatabases",
+    "athena:ListTableMetadata",
+  ]
+
   catalog_reads = [
     "glue:BatchGetPartition",
     "glue:GetDatabase",
@@ -195,15 +202,23 @@ data "aws_iam_policy_document" "reader" {
 
   statement {
     sid       = "Queries"
-    actions   = concat(local.queries, ["athena:ListQueryExecutions"])
+    actions   = concat(local.queries, ["athena:GetQueryResultsStream", "athena:ListQueryExecutions"])
     resources = [var.names.workgroup_arns.people]
   }
 
-  # For the console to be of use. AWS has no resource type for it.
+  # For the console to be of use. AWS has no resource type for these.
   statement {
     sid       = "FindWorkgroups"
-    actions   = ["athena:ListWorkGroups"]
+    actions   = ["athena:ListDataCatalogs", "athena:ListWorkGroups"]
     resources = ["*"]
+  }
+
+  # What the console and the drivers show of the catalog.
+  # https://docs.aws.amazon.com/athena/latest/ug/datacatalogs-example-policies.html
+  statement {
+    sid       = "FindTables"
+    actions   = local.catalog_metadata
+    resources = [var.names.athena_catalog_arn]
   }
 
   statement {

@@ -2,6 +2,7 @@ variable "names" {
   description = "Output of the names module."
   type = object({
     account_id                      = string
+    athena_catalog_arn              = string
     partition                       = string
     bucket_arns                     = map(string)
     database_arns                   = map(string)
@@ -36,6 +37,11 @@ variable "trusted" {
   validation {
     condition     = length(setsubtract(keys(var.trusted), ["producer", "landing", "dbt", "serving", "reader", "bootstrap"])) == 0
     error_message = "trusted names ${join(", ", keys(var.trusted))}; the actors are producer, landing, dbt, serving, reader, bootstrap."
+  }
+
+  validation {
+    condition     = alltrue([for arns in values(var.trusted) : length(arns) > 0 && alltrue([for arn in arns : can(regex("^arn:[^:]+:(iam|sts)::[0-9]{12}:", arn))])])
+    error_message = "trusted has ${join(", ", flatten(values(var.trusted)))}; write ARNs of principals, one at least for each actor, such as arn:aws:iam::123456789012:role/data-platform."
   }
 }
 

@@ -46,6 +46,11 @@ variable "athena_gib_a_day" {
     condition     = alltrue([for gib in values(var.athena_gib_a_day) : gib > 0])
     error_message = "athena_gib_a_day has a workgroup that may read nothing; leave it out to watch none."
   }
+
+  validation {
+    condition     = length(setsubtract(keys(var.athena_gib_a_day), keys(var.names.workgroups))) == 0
+    error_message = "athena_gib_a_day names ${join(", ", setsubtract(keys(var.athena_gib_a_day), keys(var.names.workgroups)))}; there are workgroups of ${join(", ", keys(var.names.workgroups))}."
+  }
 }
 
 variable "budget_usd" {

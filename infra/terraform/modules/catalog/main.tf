@@ -22,7 +22,8 @@ resource "aws_glue_catalog_database" "this" {
   description  = local.descriptions[each.key]
   location_uri = each.value
 
-  # IAM alone decides, whatever the account's Lake Formation settings are.
+  # IAM alone decides on the tables that are made here, where the account's Lake Formation settings are AWS's own: on the
+  # database itself they decide.
   create_table_default_permission {
     permissions = ["ALL"]
 

@@ -13,8 +13,8 @@ output "objects" {
   value       = { for name, prefix in local.prefixes : name => { prefix = prefix, archive_days = local.archive_days[name] } }
 
   precondition {
-    condition     = alltrue([for prefix in values(local.prefixes) : !startswith(prefix, "quarantine/")])
-    error_message = "A contract's location begins with quarantine/, where the landing bucket holds Iceberg tables. Move it."
+    condition     = alltrue([for prefix in values(local.prefixes) : prefix != "" && !startswith(prefix, "quarantine/")])
+    error_message = "A contract's location is the whole landing bucket or begins with quarantine/, where it holds Iceberg tables. Move it."
   }
 }
 

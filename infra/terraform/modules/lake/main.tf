@@ -133,6 +133,15 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
       days_after_initiation = 7
     }
 
+    # The mark that stands for a deleted object, once none of its versions is left: Iceberg deletes many.
+    dynamic "expiration" {
+      for_each = each.value.versioned ? [true] : []
+
+      content {
+        expired_object_delete_marker = expiration.value
+      }
+    }
+
     dynamic "noncurrent_version_expiration" {
       for_each = each.value.versioned ? [var.noncurrent_days] : []
 

@@ -1,8 +1,3 @@
-output "environment" {
-  description = "Name of the environment."
-  value       = var.environment
-}
-
 output "prefix" {
   description = "Starts the name of each bucket, stream and role."
   value       = local.prefix
@@ -83,6 +78,11 @@ output "results_prefixes" {
   value       = local.results_prefixes
 }
 
+output "athena_catalog_arn" {
+  description = "ARN of the Glue Data Catalog as Athena names it."
+  value       = "arn:${local.partition}:athena:${local.regional}:datacatalog/AwsDataCatalog"
+}
+
 output "glue_catalog_arn" {
   description = "ARN of the Glue Data Catalog."
   value       = "arn:${local.partition}:glue:${local.regional}:catalog"
@@ -161,16 +161,6 @@ output "scripts_prefix" {
 output "spark" {
   description = "Begins the name of each Glue job; name of the EMR Serverless application."
   value       = local.spark
-}
-
-output "glue_jobs_arn_pattern" {
-  description = "ARN of every Glue job of the platform."
-  value       = "arn:${local.partition}:glue:${local.regional}:job/${local.spark}-*"
-}
-
-output "emr_applications_arn_pattern" {
-  description = "ARN of every EMR Serverless application of the account: its ID is AWS's."
-  value       = "arn:${local.partition}:emr-serverless:${local.regional}:/applications/*"
 }
 
 output "glue_logs_arn_pattern" {

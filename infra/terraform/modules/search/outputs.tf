@@ -2,8 +2,3 @@ output "url" {
   description = "Where the domain answers inside the VPC. Known after apply: AWS adds something of its own to the name."
   value       = "https://${aws_opensearch_domain.this.endpoint}"
 }
-
-output "domain" {
-  description = "Name of the domain, known once it exists."
-  value       = aws_opensearch_domain.this.domain_name
-}
