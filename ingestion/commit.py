@@ -11,6 +11,7 @@ tests/integration/ingestion/test_landing.py holds what is relied on.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,9 +24,13 @@ from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Operation
 from pyiceberg.table.update.snapshot import _FastAppendFiles
 
-from ingestion.errors import PositionMoved
+from ingestion.errors import PositionMoved, TableError
 
 POSITION_PROPERTY = "watershed.position"
+
+# Snapshots that are out of order by more have Iceberg's Java library, and with it Athena and Spark, refuse the table:
+# TableMetadata, "Expected sorted snapshot log entries". pyiceberg stamps them by this machine's clock, and reads all.
+_MOST_SKEW_SECONDS = 60
 
 
 class _GuardedAppend(_FastAppendFiles):
@@ -48,6 +53,17 @@ def check_position(table: Table, expected: str | None) -> None:
     if found != expected:
         raise _Moved(
             f"{'.'.join(table.name())}: the position is {found}, not {expected}: another lander committed first"
+        )
+
+
+def _check_clock(table: Table) -> None:
+    """Raise TableError if the last commit is so far in the future that another one would be out of order."""
+    ahead = table.metadata.last_updated_ms / 1000 - time.time()
+    if ahead > _MOST_SKEW_SECONDS:
+        raise TableError(
+            f"{'.'.join(table.name())}: its last commit is {ahead:,.0f} seconds in the future by this machine's clock."
+            " A commit that is older than the one before it would make the table unreadable for Athena and Spark. Set"
+            " the clock that is wrong, this one's or that of whoever committed last, or wait as long."
         )
 
 
@@ -94,9 +110,10 @@ def commit(
 
     Raises PositionMoved if the position is not `expected_position`, now or by the time that the commit is applied, or
     if the table's partitions have changed since the files were written: nothing is committed then, and the files are
-    nobody's.
+    nobody's. Raises TableError if the table's last commit is of the future.
     """
     files = list(files)
+    _check_clock(table)
     check_position(table, expected_position)
     _check_spec(table, files)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,7 +13,7 @@ from pyiceberg.table import Table
 import ingestion.commit
 import ingestion.landing
 from ingestion.contract import Contract
-from ingestion.errors import PositionMoved
+from ingestion.errors import PositionMoved, TableError
 from ingestion.landing import land
 from ingestion.state import QuarantineState
 from tests.integration.ingestion.conftest import Lake, Source, compact, new_catalog
@@ -260,3 +261,17 @@ def test_landers_that_are_always_slower_give_up_with_a_reason(
     monkeypatch.setattr(ingestion.landing, "commit", moved)
     with pytest.raises(PositionMoved, match="the position moved"):
         land(strict, Source([GOOD]), lake.tables(strict))
+
+
+def test_nothing_is_committed_after_a_commit_of_the_future(
+    lake: Lake, strict: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Iceberg's Java library, and so Athena, refuses a table whose snapshots are out of order by more than a minute."""
+    land(strict, Source([GOOD]), lake.tables(strict))
+    now = time.time()
+    monkeypatch.setattr(ingestion.commit.time, "time", lambda: now - 240)
+    with pytest.raises(TableError, match=r"last commit is 2[34]\d seconds in the future.*Set the clock"):
+        land(strict, Source([GOOD, GOOD]), lake.tables(strict))
+    monkeypatch.undo()
+    land(strict, Source([GOOD, GOOD]), lake.tables(strict))
+    assert lake.rows(strict) == [0, 1]
