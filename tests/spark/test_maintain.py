@@ -38,6 +38,7 @@ pytestmark = pytest.mark.spark
 
 GOOD, BAD = 1, 500
 MAINTAIN = JOBS / "maintain.py"
+MEANWHILE = Path(__file__).parent / "jobs" / "meanwhile.py"
 MERGE_ON_READ = Path(__file__).parent / "jobs" / "merge_on_read.py"
 # Partition values that a path has to escape.
 ODD = ["a b/c", "ä%20+=&", ".hidden", "_under"]
@@ -141,12 +142,16 @@ def world(spark: Spark, local_aws: Settings, tmp_path_factory: pytest.TempPathFa
     assert merging.wait().code == 0
     prepare_ages(many)
     lose_a_file(broken.tables().landing)
+    nest(many.lake)
+    # Queries of tables that were quiet for a month. They begin here, and read when the maintenance is over.
+    reading = many.tables().landing.scan()
     databases = [database for each in (followed, many, replaced, broken) for database in each.databases()]
     before = {
         "objects": objects(many.lake),
         "positions": positions(many),
         "schema": many.tables().landing.schema(),
         "odd": odd.metadata_location,
+        "reading": reading,
     }
     arguments = ("--databases", ",".join(many.databases()), "--keep-orphan-hours", "24")
     dry = spark.start(MAINTAIN, *arguments, "--dry-run").wait()
@@ -200,6 +205,25 @@ def prepare_ages(landed: Landed) -> None:
         age_snapshots(lake.settings, table, timedelta(days=30))
 
 
+def nest(lake: Lake) -> None:
+    """A table with a table of Hive and one of a database that is not maintained below it, all of a month ago."""
+    bucket, database = lake.settings.lake_bucket, lake.settings.landing_database
+    glue, s3 = boto3.client("glue", **lake.settings.client_args()), boto3.client("s3", **lake.settings.client_args())
+    others = f"{database}_others"
+    glue.create_database(DatabaseInput={"Name": others})
+    schema = Schema(NestedField(1, "n", LongType()))
+    for name, below in ((database, ""), (others, "/inner")):
+        location = f"s3://{bucket}/landing/outer{below}"
+        lake.catalog.create_table((name, "outer"), schema, location).append(pa.table({"n": [1]}))
+    for name, folder in (("hive", "outer2/hive"), ("unrelated", "unrelated")):
+        location = f"s3a://{bucket}/landing/{folder}"
+        hive: Any = {"Name": name, "StorageDescriptor": {"Location": location}}
+        glue.create_table(DatabaseName=database, TableInput=hive)
+        s3.put_object(Bucket=bucket, Key=f"landing/{folder}/part-0.parquet", Body=b"x")
+    lake.catalog.create_table((database, "outer2"), schema, f"s3://{bucket}/landing/outer2")
+    age_objects(lake.settings, bucket, "landing/outer", timedelta(days=30))
+
+
 def lose_a_file(table: Table) -> None:
     path = next(iter(table.scan().plan_files())).file.file_path
     table.io.delete(path)
@@ -219,10 +243,23 @@ def test_many_small_commits_become_few_files_of_the_same_rows(world: World) -> N
     assert (rows["before"]["rows"], rows["before"]["files"], rows["before"]["manifests"]) == (12, 12, 12)
     assert (rows["after"]["rows"], rows["after"]["files"], rows["after"]["manifests"]) == (12, 1, 1)
     assert (rejects["before"]["files"], rejects["after"]["files"], rejects["after"]["rows"]) == (13, 1, 13)
-    assert (rows["before"]["snapshots"], rows["after"]["snapshots"]) == (12, 2)
+    assert (rows["before"]["snapshots"], rows["after"]["snapshots"]) == (12, 3)
     assert rows["expired_snapshots"] >= 11
     table = world.many.tables().landing
     assert (table.schema(), table.spec().is_unpartitioned()) == (world.before["schema"], True)
+
+
+def test_a_query_that_began_before_reads_on(world: World) -> None:
+    assert world.before["reading"].to_arrow()["id"].to_pylist()
+
+
+@pytest.mark.parametrize(("table", "inner"), [("outer", "_others.outer"), ("outer2", ".hive")])
+def test_tables_that_are_not_maintained_keep_their_files_too(world: World, table: str, inner: str) -> None:
+    database, _ = world.many.databases()
+    report = world.run.reports[f"{database}.{table}"]
+    assert (report["failed"], report["orphan_files"]) == (None, 0)
+    told = f"Orphan files stay: {database}{inner} has files in the same place. Move one of the two tables."
+    assert told in report["left"]
 
 
 def test_the_position_and_what_is_pending_stay_and_landing_goes_on(world: World) -> None:
@@ -329,11 +366,22 @@ def test_killed_in_the_middle_it_leaves_tables_whole_and_goes_on_next_time(
     landed.expect_each_record_once()
 
 
+def test_what_others_delete_or_drop_meanwhile_is_no_failure(spark: Spark, local_aws: Settings, tmp_path: Path) -> None:
+    settings = new(local_aws, tmp_path).lake.settings
+    database = settings.landing_database
+    run = spark.start(MEANWHILE, database, f"s3://{settings.lake_bucket}/landing").wait()
+    assert run.code == 0, run.errors
+    deleted, dropped = (run.reports[f"{database}.{name}"] for name in ("deleted", "dropped"))
+    assert (deleted["failed"], deleted["rewritten_files"], deleted["after"]["rows"]) == (None, 6, 540)
+    assert (dropped["failed"], dropped["left"]) == (None, ["The table is gone: it was dropped or renamed meanwhile."])
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (["--keep-orphan-hours", "23"], "23 is less than 24"),
         (["--keep-snapshot-hours", "1"], "1 is less than 4"),
+        (["--keep-orphan-hours", "inf"], "'inf' is no number"),
         (["--dry-rum", "true"], "unrecognized arguments: --dry-rum"),
         (["--databases", "landing;drop"], "no name in Glue"),
     ],

@@ -15,10 +15,12 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,7 +31,7 @@ CATALOG = "watershed"
 _NAME = re.compile(r"[a-z0-9_]+")
 _MIB = 1024 * 1024
 
-# Redshift ends a query after four hours: no reader of an expired snapshot's files may still be at work.
+# Redshift ends a query after four hours, so that nobody reads a snapshot that stopped being current before then.
 LEAST_SNAPSHOT_HOURS = 4.0
 # A file that no table names yet may belong to a commit that is under way. Iceberg refuses less too.
 LEAST_ORPHAN_HOURS = 24.0
@@ -156,7 +158,9 @@ def _at_least(least: float) -> Any:
         try:
             value = float(text)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+            value = math.nan
+        if not math.isfinite(value):
+            raise argparse.ArgumentTypeError(f"{text!r} is no number")
         if not value >= least:
             raise argparse.ArgumentTypeError(f"{text} is less than {least:g}, the least that does no harm")
         return value
@@ -184,17 +188,21 @@ def maintain(spark: SparkSession, options: Options) -> Iterator[Report]:
     """Maintain table after table."""
     now = datetime.now(UTC)
     tables: list[str] = []
+    places: _Places = {}
     for database in options.databases:
         try:
             found = spark.sql(f"show tables in {CATALOG}.`{database}`").collect()
         except Exception as error:  # noqa: BLE001  told, and the other databases go on
+            places[database] = None
             yield Report(database, options.dry_run, failed=f"The database cannot be listed: {_said(error)}")
         else:
             tables += [f"{database}.{row.tableName}" for row in found]
     for table in options.tables:
         if table not in tables:
             yield Report(table, options.dry_run, failed=f"There is no such table in {', '.join(options.databases)}.")
-    places = {table: _places(spark, table) for table in tables}
+    places |= {table: _places(spark, table) for table in tables}
+    # After the others, so that a table that is renamed meanwhile is seen under one of its names.
+    places = _places_in_glue(spark, options) | places
     for table in tables:
         if not options.tables or table in options.tables:
             yield _maintain(spark, options, table, places, now)
@@ -203,13 +211,15 @@ def maintain(spark: SparkSession, options: Options) -> Iterator[Report]:
 def _maintain(spark: SparkSession, options: Options, table: str, places: _Places, now: datetime) -> Report:
     report, started = Report(table, options.dry_run), time.monotonic()
     try:
+        # Before the size, so that deletes that others add from here on are told from those that were there.
+        known = _snapshot_ids(spark, table)
         report.before = _size(spark, options, table)
         expiring = now - timedelta(hours=options.keep_snapshot_hours)
         if options.dry_run:
             report.rewritten_files = _rewritable(spark, options, table)
             report.expired_snapshots = _expirable(spark, options, table, expiring)
         else:
-            _rewrite_data(spark, options, table, report)
+            _rewrite_data(spark, options, table, report, known)
             _rewrite_manifests(spark, table)
             report.expired_snapshots, report.deleted_files = _expire(spark, options, table, expiring)
         if reason := _shared(table, places):
@@ -218,8 +228,14 @@ def _maintain(spark: SparkSession, options: Options, table: str, places: _Places
             report.orphan_files = _remove_orphans(spark, options, table, now)
         report.after = _size(spark, options, table)
     except Exception as error:
-        logger.warning("%s", table, exc_info=True)
-        report.failed = _said(error)
+        if _is_gone(spark, table):
+            report.left.append("The table is gone: it was dropped or renamed meanwhile.")
+        else:
+            logger.warning("%s", table, exc_info=True)
+            report.failed = _said(error)
+            # It may have been rewritten before it failed.
+            with suppress(Exception):
+                report.after = _size(spark, options, table)
     report.seconds = round(time.monotonic() - started, 1)
     return report
 
@@ -242,15 +258,17 @@ def _size(spark: SparkSession, options: Options, table: str) -> Size:
     )
 
 
-def _rewrite_data(spark: SparkSession, options: Options, table: str, report: Report) -> None:
+def _rewrite_data(spark: SparkSession, options: Options, table: str, report: Report, known: set[int]) -> None:
     """Join small files, partition by partition, and apply deletes.
 
     Each part is committed when it is done, so that a job that is ended keeps what it did. Where other commits come
     first again and again, Iceberg passes a part over and says so in its log only: hence what is left is looked for.
 
+    `known` are the snapshots from before the report was begun.
+
     Raises RefusedError if files cannot be rewritten, or if the rows of the new files are not as many as of the old.
     """
-    known, deletes = _snapshot_ids(spark, table), report.before.delete_files if report.before else 0
+    deletes = report.before.delete_files if report.before else 0
     settings = {
         "target-file-size-bytes": options.target_file_mib * _MIB,
         "min-input-files": _LEAST_FILES,
@@ -276,25 +294,33 @@ def _rewrite_data(spark: SparkSession, options: Options, table: str, report: Rep
         report.left.append(f"{waiting} small files stay: other commits came first. The next run takes them.")
     if not deletes:
         _compare_rows(spark, table, known)
-    else:
+    if _count(spark, f"select count(*) from {_quoted(table, 'delete_files')}"):
         # What was deleted from files that are rewritten now is in none of the new ones: those deletes go.
         _call(spark, "rewrite_position_delete_files", f"table => '{table}', options => map('rewrite-all', 'true')")
 
 
 def _compare_rows(spark: SparkSession, table: str, known: set[int]) -> None:
-    """Where there were no deletes to apply, what was rewritten must have as many rows as what it replaced."""
+    """Where there were no deletes to apply, what was rewritten must have as many rows as what it replaced.
+
+    If others added deletes meanwhile, the rewrite may have applied them, and nothing is compared.
+    """
     replaced = ", ".join(map(str, known)) or "0"
+    names = ("added-records", "deleted-records", "added-delete-files")
+    added, removed, deletes = (f"coalesce(cast(summary['{name}'] as bigint), 0)" for name in names)
     sums = _row(
         spark,
         f"""
         select
-            coalesce(sum(cast(summary['added-records'] as bigint)), 0) as added,
-            coalesce(sum(cast(summary['deleted-records'] as bigint)), 0) as removed
+            coalesce(sum(if(operation = 'replace', {added}, 0)), 0) as added,
+            coalesce(sum(if(operation = 'replace', {removed}, 0)), 0) as removed,
+            coalesce(sum({deletes}), 0) as delete_files
         from {_quoted(table, "snapshots")}
-        where operation = 'replace' and snapshot_id not in ({replaced})
+        where snapshot_id not in ({replaced})
         """,
     )
-    if sums.added != sums.removed:
+    if sums.delete_files:
+        logger.info("%s: deletes were added meanwhile, rows are not compared", table)
+    elif sums.added != sums.removed:
         raise RefusedError(
             f"{sums.removed} rows were rewritten as {sums.added}. Snapshots and files are left as they are: stop what"
             " writes the table, compare it with its snapshot before, and report this."
@@ -314,10 +340,32 @@ def _expire(spark: SparkSession, options: Options, table: str, before: datetime)
     deleted = _call(
         spark,
         "expire_snapshots",
-        f"table => '{table}', older_than => {_timestamp(before)}, retain_last => {options.keep_snapshots},"
+        f"table => '{table}', older_than => {_timestamp(_unread(spark, table, before))},"
+        f" retain_last => {options.keep_snapshots},"
         " stream_results => true",
     )
     return len(known - _snapshot_ids(spark, table)), sum(deleted.asDict().values())
+
+
+def _unread(spark: SparkSession, table: str, before: datetime) -> datetime:
+    """Before which moment a snapshot must have been made to be in no query that began at `before` or later.
+
+    That goes by when snapshots stopped being current: of a quiet table, the one of last month may be read now.
+    """
+    snapshots, history = _quoted(table, "snapshots"), _quoted(table, "history")
+    found = spark.sql(
+        f"""
+        select unix_millis(committed_at) as made, unix_millis(made_current_at) as current
+        from {snapshots}
+        left join {history} using (snapshot_id)
+        """
+    ).collect()
+    bound = int(before.timestamp() * 1000)
+    # When what was current at `before` became so. Who is in no history counts as current from when it was made.
+    current = [(row.made if row.current is None else row.current, row.made) for row in found]
+    since = max((moment for moment, _ in current if moment < bound), default=bound)
+    least = min([bound, *(made for moment, made in current if moment >= since)])
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=least)
 
 
 def _remove_orphans(spark: SparkSession, options: Options, table: str, now: datetime) -> int:
@@ -331,17 +379,92 @@ def _remove_orphans(spark: SparkSession, options: Options, table: str, now: date
 
 
 _Places = dict[str, "tuple[str, ...] | None"]
-"""Where each table's files are, each ending with a slash; None: the table cannot be loaded."""
+"""Where each table's files are, each ending with a slash; None: a table or database that cannot be loaded."""
 
 
 def _places(spark: SparkSession, table: str) -> tuple[str, ...] | None:
     try:
         rows = spark.sql(f"describe table extended {_quoted(table)}").collect()
     except Exception:  # noqa: BLE001  told when it is the table's turn
-        return None
+        return () if _is_gone(spark, table) else None
     told = {row.col_name: row.data_type for row in rows}
     elsewhere = re.findall(r"\bwrite\.[\w.-]*path=([^,\]]+)", told.get("Table Properties", ""))
-    return tuple(place.rstrip("/") + "/" for place in (told["Location"], *elsewhere))
+    return tuple(_folder(place) for place in (told["Location"], *elsewhere))
+
+
+def _places_in_glue(spark: SparkSession, options: Options) -> _Places:
+    """The places of all that Glue shows, of any type and in any database: `show tables` leaves out all but Iceberg's.
+
+    A database that is not among the options' is passed over if it may not be read.
+    """
+    try:
+        glue = _Glue(spark)
+    except Exception:
+        logger.warning("Glue cannot be asked for tables", exc_info=True)
+        return {"Glue's catalog": None}
+    places: _Places = {}
+    databases = set(options.databases)
+    try:
+        databases |= set(glue.databases())
+    except Exception as error:  # noqa: BLE001
+        logger.warning("databases that are not named cannot be listed: %s", _said(error))
+        if "AccessDenied" not in str(error):
+            places["Glue's catalog"] = None
+    for database in sorted(databases):
+        try:
+            places |= {f"{database}.{name}": where for name, where in glue.tables(database)}
+        except Exception as error:  # noqa: BLE001
+            logger.warning("%s: tables cannot be listed: %s", database, _said(error))
+            if database in options.databases or "AccessDenied" not in str(error):
+                places[database] = None
+    return places
+
+
+class _Glue:
+    """Glue as Iceberg's catalog reaches it: with its client, so that region, keys and endpoint are the same."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        jvm: Any = spark._jvm
+        self._client = getattr(jvm.org.apache.iceberg.aws.AwsClientFactories, "from")(jvm.java.util.HashMap()).glue()
+        self._requests = jvm.software.amazon.awssdk.services.glue.model
+
+    def databases(self) -> Iterator[str]:
+        request = self._requests.GetDatabasesRequest.builder()
+        for page in self._pages(self._client.getDatabases, request):
+            yield from (database.name() for database in page.databaseList())
+
+    def tables(self, database: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Names, and where the files are."""
+        request = self._requests.GetTablesRequest.builder().databaseName(database)
+        for page in self._pages(self._client.getTables, request):
+            for table in page.tableList():
+                storage, parameters = table.storageDescriptor(), dict(table.parameters() or {})
+                metadata = parameters.get("metadata_location", "").rpartition("/")[0]
+                moved = [value for key, value in parameters.items() if re.fullmatch(r"write\..*path", key)]
+                found = (storage.location() if storage else None, metadata, *moved)
+                yield table.name(), tuple(_folder(place) for place in found if place)
+
+    def _pages(self, call: Any, request: Any) -> Iterator[Any]:
+        token = None
+        while True:
+            page = call(request.nextToken(token).build())
+            yield page
+            token = page.nextToken()
+            if not token:
+                return
+
+
+def _folder(place: str) -> str:
+    return re.sub(r"^s3[an]:", "s3:", place).rstrip("/") + "/"
+
+
+def _is_gone(spark: SparkSession, table: str) -> bool:
+    """Whether a table is listed no more. One whose database cannot be listed may be there."""
+    database, name = table.split(".")
+    try:
+        return all(row.tableName != name for row in spark.sql(f"show tables in {CATALOG}.`{database}`").collect())
+    except Exception:  # noqa: BLE001
+        return False
 
 
 def _shared(table: str, places: _Places) -> str | None:
@@ -377,7 +500,8 @@ def _rewritable(spark: SparkSession, options: Options, table: str) -> int:
 def _expirable(spark: SparkSession, options: Options, table: str, before: datetime) -> int:
     """About how many snapshots an expiry would take."""
     snapshots = _quoted(table, "snapshots")
-    older = _count(spark, f"select count(*) from {snapshots} where committed_at < {_timestamp(before)}")
+    unread = _timestamp(_unread(spark, table, before))
+    older = _count(spark, f"select count(*) from {snapshots} where committed_at < {unread}")
     return max(0, min(older, _count(spark, f"select count(*) from {snapshots}") - options.keep_snapshots))
 
 
@@ -417,7 +541,7 @@ def _quoted(table: str, metadata: str | None = None) -> str:
 
 
 def _timestamp(moment: datetime) -> str:
-    return f"timestamp '{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}+00:00'"
+    return f"timestamp '{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00:00'"
 
 
 def _said(error: Exception) -> str:

@@ -101,3 +101,45 @@ def test_a_landing_may_look_for_its_own_snapshot_for_an_hour(lake: Lake, strict:
     now = datetime.now(UTC)
     with pytest.raises(TableError, match="younger than 1:00:00 are kept"):
         expire_snapshots(table, before=now - timedelta(minutes=59), now=now)
+
+
+def test_what_was_current_at_the_moment_stays(landed: tuple[Source, Table]) -> None:
+    """A query that began an hour ago on a table that was quiet for two days reads its newest snapshot of then."""
+    _, table = landed
+    read = table.metadata.current_snapshot_id
+    for _ in range(3):
+        table.append(table.scan().to_arrow().slice(0, 0))
+    assert expire(table).expired == 3
+    assert table.refresh().snapshot_by_id(read or 0)
+
+
+def test_what_a_snapshot_left_out_may_be_read_for_four_hours(
+    lake: Lake, strict: Contract, landed: tuple[Source, Table]
+) -> None:
+    _, table = landed
+    read = table.metadata.current_snapshot_id or 0
+    table.delete("id = 0")
+    for _ in range(3):
+        table.append(table.scan().to_arrow().slice(0, 0))
+
+    def expire_after(age: timedelta) -> bool:
+        """Whether it is still there, when its hour is over."""
+        age_snapshots(lake.settings, table, age)
+        now = datetime.now(UTC)
+        expire_snapshots(table.refresh(), before=now - timedelta(hours=1), keep_last=1, now=now)
+        # The second time, nothing that expired must have been what told of the delete.
+        expire_snapshots(table.refresh(), before=now - timedelta(hours=1), keep_last=1, now=now)
+        return table.refresh().snapshot_by_id(read) is not None
+
+    assert expire_after(timedelta(minutes=70))
+    assert not expire_after(timedelta(hours=3))
+
+
+def test_why_nothing_could_be_expired_is_told(landed: tuple[Source, Table], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise ValueError("no such id")
+
+    monkeypatch.setattr(Table, "_do_commit", refuse)
+    with pytest.raises(TableError, match="no such id") as caught:
+        expire(landed[1])
+    assert isinstance(caught.value.__cause__, ValueError)
