@@ -307,7 +307,7 @@ def land(
 
 @app.command()
 def maintain(
-    keep: Annotated[str, typer.Option(metavar="TIME", help="Keep snapshots that are younger: 1h, 24h.")] = "1h",
+    keep: Annotated[str, typer.Option(metavar="TIME", help="Keep snapshots that were current since: 1h, 24h.")] = "1h",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be expired, and change nothing.")] = False,
 ) -> None:
     """Expire old snapshots of the landed tables, so that commits stay quick. Deletes no file. Any environment."""

@@ -14,6 +14,13 @@ data "aws_iam_policy_document" "spark" {
     resources = [local.landing_bucket, local.lake_bucket]
   }
 
+  # Where every table of the account lies: files that lie inside another table's place are not orphans of this one.
+  statement {
+    sid       = "Places"
+    actions   = ["glue:GetDatabases", "glue:GetTables"]
+    resources = [var.names.glue_catalog_arn, var.names.databases_arn_pattern, var.names.tables_arn_pattern]
+  }
+
   statement {
     sid       = "Tables"
     actions   = local.table_files
@@ -22,7 +29,7 @@ data "aws_iam_policy_document" "spark" {
 
   statement {
     sid     = "Catalog"
-    actions = ["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:UpdateTable"]
+    actions = ["glue:GetDatabase", "glue:GetTable", "glue:UpdateTable"]
     resources = concat(
       [var.names.glue_catalog_arn, var.names.database_arns.lake, var.names.table_arn_patterns.lake],
       local.landed_databases,

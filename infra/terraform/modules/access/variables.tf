@@ -25,6 +25,7 @@ variable "names" {
     streams_arn_pattern             = string
     warehouse_secret_arn_patterns   = map(string)
     table_arn_patterns              = map(string)
+    tables_arn_pattern              = string
     workgroup_arns                  = map(string)
   })
 }

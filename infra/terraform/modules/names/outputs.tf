@@ -101,6 +101,11 @@ output "databases_arn_pattern" {
   value       = "arn:${local.partition}:glue:${local.regional}:database/*"
 }
 
+output "tables_arn_pattern" {
+  description = "ARN of every table of every Glue database."
+  value       = "arn:${local.partition}:glue:${local.regional}:table/*"
+}
+
 output "table_arn_patterns" {
   description = "ARN of every table of a Glue database, by what the database holds."
   value       = { for key, name in local.databases : key => "arn:${local.partition}:glue:${local.regional}:table/${name}/*" }
