@@ -69,6 +69,8 @@ def receive(client: SQSClient, queue: str, *, most: int = 1_000) -> list[Arrival
 
 def remove(client: SQSClient, queue: str, arrivals: Sequence[Arrival]) -> None:
     """Remove messages that were dealt with. One that cannot be removed comes again, which harms nothing."""
+    if not arrivals:
+        return
     url = _url(client, queue)
     for first in range(0, len(arrivals), _MESSAGES_A_REQUEST):
         some = arrivals[first : first + _MESSAGES_A_REQUEST]
