@@ -1,6 +1,8 @@
 # What brings records in and lands them: producers, Firehose, the landing.
 
 data "aws_iam_policy_document" "producer" {
+  source_policy_documents = [data.aws_iam_policy_document.keys["producer"].json]
+
   statement {
     sid = "Streams"
     actions = [
@@ -30,23 +32,12 @@ data "aws_iam_policy_document" "producer" {
     actions   = ["s3:PutObject"]
     resources = ["${local.landing_bucket}/errors/*", "${local.landing_bucket}/quarantine/*"]
   }
-
-  # Decrypt: an upload in parts is put together by S3, in the caller's name. There is no s3:GetObject.
-  statement {
-    sid       = "Keys"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-    resources = [var.names.key_arn_pattern]
-
-    condition {
-      test     = "ForAnyValue:StringEquals"
-      variable = "kms:ResourceAliases"
-      values   = [var.names.key_aliases.landing, var.names.key_aliases.stream]
-    }
-  }
 }
 
 # https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html
 data "aws_iam_policy_document" "firehose" {
+  source_policy_documents = [data.aws_iam_policy_document.keys["firehose"].json]
+
   statement {
     sid       = "Bucket"
     actions   = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
@@ -78,18 +69,6 @@ data "aws_iam_policy_document" "firehose" {
   }
 
   statement {
-    sid       = "Keys"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-    resources = [var.names.key_arn_pattern]
-
-    condition {
-      test     = "ForAnyValue:StringEquals"
-      variable = "kms:ResourceAliases"
-      values   = [var.names.key_aliases.landing, var.names.key_aliases.stream]
-    }
-  }
-
-  statement {
     sid       = "Log"
     actions   = ["logs:PutLogEvents"]
     resources = [var.names.delivery_logs_arn_pattern]
@@ -97,6 +76,8 @@ data "aws_iam_policy_document" "firehose" {
 }
 
 data "aws_iam_policy_document" "landing" {
+  source_policy_documents = [data.aws_iam_policy_document.keys["landing"].json]
+
   statement {
     sid = "Streams"
     actions = [
@@ -137,18 +118,6 @@ data "aws_iam_policy_document" "landing" {
     sid       = "Arrivals"
     actions   = ["sqs:DeleteMessage", "sqs:GetQueueUrl", "sqs:ReceiveMessage"]
     resources = [var.names.queue_arns.arrivals]
-  }
-
-  statement {
-    sid       = "Keys"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-    resources = [var.names.key_arn_pattern]
-
-    condition {
-      test     = "ForAnyValue:StringEquals"
-      variable = "kms:ResourceAliases"
-      values   = [var.names.key_aliases.stream, var.names.key_aliases.landing, var.names.key_aliases.lake]
-    }
   }
 }
 

@@ -36,7 +36,7 @@ data "aws_iam_policy_document" "dbt" {
   source_policy_documents = [
     data.aws_iam_policy_document.query_buckets.json,
     data.aws_iam_policy_document.database_names.json,
-    data.aws_iam_policy_document.lake_key.json,
+    data.aws_iam_policy_document.keys["models"].json,
   ]
 
   statement {
@@ -99,7 +99,7 @@ data "aws_iam_policy_document" "dbt" {
 data "aws_iam_policy_document" "serving" {
   source_policy_documents = [
     data.aws_iam_policy_document.query_buckets.json,
-    data.aws_iam_policy_document.lake_key.json,
+    data.aws_iam_policy_document.keys["models"].json,
     data.aws_iam_policy_document.own_statements.json,
   ]
 
@@ -197,7 +197,7 @@ data "aws_iam_policy_document" "serving" {
 data "aws_iam_policy_document" "reader" {
   source_policy_documents = [
     data.aws_iam_policy_document.database_names.json,
-    data.aws_iam_policy_document.lake_key.json,
+    data.aws_iam_policy_document.keys["models"].json,
   ]
 
   statement {

@@ -2,6 +2,8 @@
 
 # The maintenance of tables, on Spark. Nothing lands there: it reads no stream, and no object as it came in.
 data "aws_iam_policy_document" "spark" {
+  source_policy_documents = [data.aws_iam_policy_document.keys["spark"].json]
+
   statement {
     sid       = "Scripts"
     actions   = ["s3:GetObject"]
@@ -36,18 +38,6 @@ data "aws_iam_policy_document" "spark" {
       local.landed_tables,
     )
   }
-
-  statement {
-    sid       = "Keys"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-    resources = [var.names.key_arn_pattern]
-
-    condition {
-      test     = "ForAnyValue:StringEquals"
-      variable = "kms:ResourceAliases"
-      values   = [var.names.key_aliases.landing, var.names.key_aliases.lake]
-    }
-  }
 }
 
 # EMR Serverless keeps what a job logs by itself; Glue writes it to log groups, which it makes, as the job.
@@ -67,7 +57,7 @@ data "aws_iam_policy_document" "redshift" {
   source_policy_documents = [
     data.aws_iam_policy_document.query_buckets.json,
     data.aws_iam_policy_document.database_names.json,
-    data.aws_iam_policy_document.lake_key.json,
+    data.aws_iam_policy_document.keys["models"].json,
   ]
 
   statement {
@@ -112,7 +102,7 @@ data "aws_iam_policy_document" "quicksight" {
 # Lake Formation lends it, cut down to one table, to whoever it lets read. It lets nobody write, so this cannot either.
 # https://docs.aws.amazon.com/lake-formation/latest/dg/registration-role.html
 data "aws_iam_policy_document" "sharing" {
-  source_policy_documents = [data.aws_iam_policy_document.lake_key.json]
+  source_policy_documents = [data.aws_iam_policy_document.keys["models"].json]
 
   statement {
     sid       = "Bucket"

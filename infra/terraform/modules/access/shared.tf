@@ -3,6 +3,15 @@
 locals {
   # What an engine does with results that it writes for somebody.
   results = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
+
+  # Actor => the keys that it uses; models: whoever reads models.
+  keys = {
+    producer = ["landing", "stream"]
+    firehose = ["landing", "stream"]
+    landing  = ["stream", "landing", "lake"]
+    spark    = ["landing", "lake"]
+    models   = ["lake"]
+  }
 }
 
 # Where Athena and Redshift read models, and put results.
@@ -23,16 +32,20 @@ data "aws_iam_policy_document" "database_names" {
   }
 }
 
-data "aws_iam_policy_document" "lake_key" {
+# The keys of what an actor reads and writes, by their aliases. Decrypt is for who only writes, too: an upload in parts is put
+# together by S3, in the caller's name.
+data "aws_iam_policy_document" "keys" {
+  for_each = local.keys
+
   statement {
-    sid       = "Key"
+    sid       = "Keys"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
     resources = [var.names.key_arn_pattern]
 
     condition {
       test     = "ForAnyValue:StringEquals"
       variable = "kms:ResourceAliases"
-      values   = [var.names.key_aliases.lake]
+      values   = [for key in each.value : var.names.key_aliases[key]]
     }
   }
 }
