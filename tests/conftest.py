@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -87,25 +87,41 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 
 @contextmanager
-def running_aws(folder: Path, *options: str) -> Iterator[str]:
-    """A local AWS on a free port: its URL. Its log is in the folder. It ends with its starter, however that ends."""
-    port = free_port()
-    command = [sys.executable, "-m", "infra.local.aws", "--port", str(port), "--exit-with-stdin", *options]
-    log = folder / "aws.log"
+def running_server(
+    command: Sequence[str], log: Path, answers: Callable[[int], bool], *, within: float = 30
+) -> Iterator[None]:
+    """A server as a child process, once `answers` says so of its pid. It ends with its starter, however that ends.
+
+    Args:
+        command: Has the server end when its standard input does.
+        log: Where its output goes.
+        answers: Whether the server of a pid answers.
+        within: Seconds until it has to.
+    """
     with log.open("wb") as output:
         server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        deadline = time.monotonic() + within
+        while not answers(server.pid):
+            if server.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"{log.stem} did not start:\n{log.read_text()}")
+            time.sleep(0.05)
+        yield
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+        assert server.stdin is not None
+        server.stdin.close()
+
+
+@contextmanager
+def running_aws(folder: Path, *options: str) -> Iterator[str]:
+    """A local AWS on a free port: its URL. Its log is in the folder."""
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 30
-    while answering_pid(url) != server.pid:
-        if server.poll() is not None or time.monotonic() > deadline:
-            server.kill()
-            pytest.fail(f"the local AWS did not start:\n{log.read_text()}")
-        time.sleep(0.05)
-    yield url
-    server.terminate()
-    server.wait(timeout=10)
-    assert server.stdin is not None
-    server.stdin.close()
+    command = [sys.executable, "-m", "infra.local.aws", "--port", str(port), "--exit-with-stdin", *options]
+    with running_server(command, folder / "aws.log", lambda pid: answering_pid(url) == pid):
+        yield url
 
 
 @pytest.fixture(scope="session")

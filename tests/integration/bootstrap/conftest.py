@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import os
 import subprocess
-import time
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from infra.local.opensearch.artifacts import jars_dir, version
 from infra.local.opensearch.engine import OpenSearchEngine
 from infra.local.opensearch.java import find_java, find_maven
 from orchestration.settings import Settings
-from tests.conftest import free_port
+from tests.conftest import free_port, running_server
 
 BOOTSTRAP_ARN = "arn:aws:iam::123456789012:role/test-bootstrap"
 SERVING_ARN = "arn:aws:iam::123456789012:role/test-serving"
@@ -88,27 +87,14 @@ def secured_opensearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[As]
     command = [
         f"{jars_dir()}/*{os.pathsep}{plugin}/*" if part == str(jars_dir() / "*") else part for part in launch.command
     ]
-    log = folder / "opensearch.log"
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            [*command, f"--plugin={_PLUGIN}"], stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT
-        )
 
     def client(arn: str) -> OpenSearch:
         return OpenSearch(hosts=[url], headers=_headers(arn), max_retries=0)
 
-    try:
-        deadline = time.monotonic() + launch.healthy_within
-        while not _answers(url):
-            if server.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"OpenSearch did not start:\n{log.read_text()}")
-            time.sleep(0.2)
+    secured = [*command, f"--plugin={_PLUGIN}"]
+    log = folder / "opensearch.log"
+    with running_server(secured, log, lambda _: _answers(url), within=launch.healthy_within):
         yield client
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
-        assert server.stdin is not None
-        server.stdin.close()
 
 
 def _answers(url: str) -> bool:
