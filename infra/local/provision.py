@@ -72,9 +72,7 @@ def provision(settings: Settings, contracts: Iterable[Contract]) -> Provisioned:
     new_queues = _created(
         {settings.arrivals_queue} - queues_there, lambda name: sqs.create_queue(QueueName=name, Attributes=_HIDDEN)
     )
-    s3.put_bucket_notification_configuration(
-        Bucket=settings.landing_bucket, NotificationConfiguration=_notifications(settings, sources)
-    )
+    _tell_of_arrivals(s3, settings, sources)
     return Provisioned(
         buckets=new_buckets,
         queues=new_queues,
@@ -90,21 +88,29 @@ def provision(settings: Settings, contracts: Iterable[Contract]) -> Provisioned:
     )
 
 
-def _notifications(settings: Settings, sources: Iterable[KinesisSource | ObjectSource]) -> dict[str, Any]:
-    """The landing bucket tells the queue of what arrives, by the first folder of the contracts' prefixes."""
-    folders = {source.prefix.split("/")[0] + "/" for source in sources if isinstance(source, ObjectSource)}
+def _tell_of_arrivals(s3: Any, settings: Settings, sources: Iterable[KinesisSource | ObjectSource]) -> None:
+    """Have the landing bucket tell the queue of what arrives, by the first folder of the contracts' prefixes.
+
+    A bucket has one configuration: what it tells of already stays, as other contracts' folders.
+    """
+    folders = {source.prefix.split("/")[0] for source in sources if isinstance(source, ObjectSource)}
+    told = s3.get_bucket_notification_configuration(Bucket=settings.landing_bucket).get("QueueConfigurations", [])
+    missing = folders - {each["Id"] for each in told}
+    if not missing:
+        return
     arn = f"arn:aws:sqs:{settings.region}:{settings.account_id}:{settings.arrivals_queue}"
-    return {
-        "QueueConfigurations": [
-            {
-                "Id": folder.rstrip("/"),
-                "QueueArn": arn,
-                "Events": ["s3:ObjectCreated:*"],
-                "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": folder}]}},
-            }
-            for folder in sorted(folders)
-        ]
-    }
+    added = [
+        {
+            "Id": folder,
+            "QueueArn": arn,
+            "Events": ["s3:ObjectCreated:*"],
+            "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": f"{folder}/"}]}},
+        }
+        for folder in sorted(missing)
+    ]
+    s3.put_bucket_notification_configuration(
+        Bucket=settings.landing_bucket, NotificationConfiguration={"QueueConfigurations": [*told, *added]}
+    )
 
 
 def _delivery_stream(settings: Settings, name: str, source: ObjectSource, delivery: FirehoseDelivery) -> dict[str, Any]:

@@ -243,6 +243,23 @@ def test_provisioning_creates_what_the_contracts_need_once(
     assert again == Provisioned((), (), (), (), ())
 
 
+def test_what_one_contract_needs_takes_nothing_from_the_others(
+    fresh_settings: Settings, client: Any, contracts: dict[str, Contract]
+) -> None:
+    """`watershed put` makes what its contract needs: the queue goes on to be told of the other contracts' folders."""
+
+    def folders() -> set[str]:
+        s3 = client(fresh_settings, "s3")
+        told = s3.get_bucket_notification_configuration(Bucket=fresh_settings.landing_bucket)["QueueConfigurations"]
+        return {each["Filter"]["Key"]["FilterRules"][0]["Value"] for each in told}
+
+    provision(fresh_settings, [contracts["planes"]])
+    assert folders() == {"files/"}
+    provision(fresh_settings, contracts.values())
+    provision(fresh_settings, [contracts["planes"]])
+    assert folders() == {"files/", "firehose/"}
+
+
 def test_the_queue_is_told_of_files_and_of_deliveries(
     fresh_settings: Settings, client: Any, contracts: dict[str, Contract]
 ) -> None:
