@@ -210,12 +210,9 @@ def _instance(settings: Settings, contract: Contract) -> Iterator[dg.DagsterInst
             yield instance
         return
     from infra.local import state
-    from infra.local.aws.engine import AwsEngine
-    from infra.local.errors import LocalServicesError
     from watershed.instance import open_instance
 
     with ExitStack() as stack:
         stack.enter_context(state.job_lock(settings, f"land {contract.name}"))
-        if any(each.state != "running" for each in state.status(settings, [AwsEngine()])):
-            raise LocalServicesError("The local AWS is not running. Start it: `watershed up`, `watershed demo`.")
+        state.require_aws(settings)
         yield open_instance(settings)

@@ -23,24 +23,16 @@ def run(settings: Settings, console: Console, keep_seconds: float, *, dry_run: b
         LocalServicesError: If the local AWS is not running.
         TableError: If less than an hour's are to be kept, or a table changes all the time. Those before it are done.
     """
-    _require_aws(settings)
+    if settings.environment is Environment.LOCAL:
+        from infra.local.state import require_aws
+
+        require_aws(settings)
     now = datetime.now(UTC)
     table = Table("table", "snapshots", "would expire" if dry_run else "expired", box=None, pad_edge=False)
     for each in _tables(settings):
         found = expire_snapshots(each, before=now - timedelta(seconds=keep_seconds), dry_run=dry_run, now=now)
         table.add_row(found.table, f"{found.snapshots:,}", f"{found.expired:,}")
     console.print(table if table.row_count else "nothing has landed yet")
-
-
-def _require_aws(settings: Settings) -> None:
-    if settings.environment is not Environment.LOCAL:
-        return
-    from infra.local import state
-    from infra.local.aws.engine import AwsEngine
-    from infra.local.errors import LocalServicesError
-
-    if any(each.state != "running" for each in state.status(settings, [AwsEngine()])):
-        raise LocalServicesError("The local AWS is not running. Start it: `watershed up`, `watershed demo`.")
 
 
 def _tables(settings: Settings) -> Iterator[IcebergTable]:

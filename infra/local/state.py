@@ -20,7 +20,7 @@ from typing import Literal
 
 from infra.local.aws.engine import AwsEngine
 from infra.local.engines import Engine, all_engines
-from infra.local.errors import EngineStartError, StateInUseError
+from infra.local.errors import EngineStartError, LocalServicesError, StateInUseError
 from infra.local.locks import exclusive, holder
 from infra.local.processes import (
     Process,
@@ -154,6 +154,12 @@ def reset(settings: Settings) -> tuple[str, ...]:
 def status(settings: Settings, engines: Sequence[Engine] | None = None) -> list[EngineStatus]:
     """How each engine is. Changes nothing."""
     return [_status(settings, engine) for engine in (all_engines() if engines is None else engines)]
+
+
+def require_aws(settings: Settings) -> None:
+    """Raise LocalServicesError unless the local AWS is running."""
+    if any(each.state != "running" for each in status(settings, [AwsEngine()])):
+        raise LocalServicesError("The local AWS is not running. Start it: `watershed up`, `watershed demo`.")
 
 
 def local_environment(settings: Settings) -> dict[str, str]:
