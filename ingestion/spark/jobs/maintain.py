@@ -70,6 +70,11 @@ class Options:
     target_file_mib: int
     dry_run: bool
 
+    @property
+    def small_file_bytes(self) -> int:
+        """A data file below it is small."""
+        return int(_SMALL * self.target_file_mib * _MIB)
+
 
 @dataclass(frozen=True)
 class Size:
@@ -241,13 +246,12 @@ def _maintain(spark: SparkSession, options: Options, table: str, places: _Places
 
 
 def _size(spark: SparkSession, options: Options, table: str) -> Size:
-    small = int(_SMALL * options.target_file_mib * _MIB)
     files = f"""
         select
             coalesce(sum(if(content = 0, record_count, 0)) - sum(if(content = 1, record_count, 0)), 0) as rows,
             count_if(content = 0) as files,
             coalesce(sum(if(content = 0, file_size_in_bytes, 0)), 0) as bytes,
-            count_if(content = 0 and file_size_in_bytes < {small}) as small_files,
+            count_if(content = 0 and file_size_in_bytes < {options.small_file_bytes}) as small_files,
             count_if(content > 0) as delete_files
         from {_quoted(table, "files")}
     """
@@ -480,7 +484,7 @@ def _shared(table: str, places: _Places) -> str | None:
 
 def _rewritable(spark: SparkSession, options: Options, table: str) -> int:
     """About how many files a rewrite would take: small ones, where a partition has enough of them."""
-    files, small = _quoted(table, "files"), int(_SMALL * options.target_file_mib * _MIB)
+    files = _quoted(table, "files")
     partition = "partition" if "partition" in spark.table(files).columns else "spec_id"
     return _count(
         spark,
@@ -489,7 +493,7 @@ def _rewritable(spark: SparkSession, options: Options, table: str) -> int:
         from (
             select count(*) as number
             from {files}
-            where content = 0 and file_size_in_bytes < {small}
+            where content = 0 and file_size_in_bytes < {options.small_file_bytes}
             group by spec_id, {partition}
         )
         where number >= {_LEAST_FILES}
