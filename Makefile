@@ -54,7 +54,7 @@ PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --no-loadscope-reor
 test: setup ## The tests, but for those that have a target of their own: less than five minutes
 	@$(PYTEST)
 
-test-slow: setup ## Tests that build the models again and again, by dbt or through Dagster, or have many landers: some minutes
+test-slow: setup ## Tests that build the models again and again, have many landers or commits, or a database of their own: some minutes
 	@$(PYTEST) -m slow
 
 tutorial: setup ## Follow docs/tutorial.md to the letter, in a copy of the project: a minute or two

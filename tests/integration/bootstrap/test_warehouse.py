@@ -27,6 +27,8 @@ from tests.integration.bootstrap.redshift import (
 )
 from watershed.bootstrap import run, show, wanted
 
+pytestmark = pytest.mark.slow
+
 
 def of_dashboards(step: Step) -> bool:
     return step.needs == "dashboards" or step.name == "role of those who read"

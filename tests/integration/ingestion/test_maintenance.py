@@ -17,6 +17,8 @@ from ingestion.maintenance import Expiry, expire_snapshots
 from ingestion.state import MainState
 from tests.integration.ingestion.conftest import Lake, Source, age_snapshots
 
+pytestmark = pytest.mark.slow
+
 DAY = timedelta(days=1)
 
 
