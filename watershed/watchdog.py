@@ -18,6 +18,8 @@ _POLL_SECONDS = 0.5
 def watched(processes: Sequence[Process]) -> Iterator[None]:
     """Interrupt the main thread, as Ctrl-C would, if one of the servers ends.
 
+    To be called from the main thread. A shell starts its background jobs with SIGINT ignored: here it is heard.
+
     Args:
         processes: May grow while it is watched.
 
@@ -34,6 +36,9 @@ def watched(processes: Sequence[Process]) -> Iterator[None]:
                 os.kill(os.getpid(), signal.SIGINT)
                 return
 
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     thread = threading.Thread(target=watch, name="watchdog", daemon=True)
     thread.start()
     try:
@@ -45,6 +50,8 @@ def watched(processes: Sequence[Process]) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+        if ignored:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _told(ended: Sequence[Process]) -> str:

@@ -95,7 +95,7 @@ def test_a_failure_leaves_alone_what_ran_before(settings: Settings) -> None:
 
 
 UP = """
-import sys
+import signal
 from infra.local.aws.engine import AwsEngine
 from infra.local.state import up
 from orchestration.settings import settings
@@ -103,6 +103,7 @@ class Slow(AwsEngine):
     def healthy(self, process):
         print(process.pid, flush=True)
         return False
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever this test's own parent ignores
 up(settings(), (Slow(),))
 """
 

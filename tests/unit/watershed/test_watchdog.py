@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -29,6 +30,15 @@ def process_of(server: subprocess.Popen[bytes], folder: Path) -> Process:
     return Process("aws", server.pid, found, "http://127.0.0.1:9", folder / "aws.log", folder / "aws.json")
 
 
+@pytest.fixture(params=[signal.default_int_handler, signal.SIG_IGN], ids=["foreground", "background"])
+def interrupts(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a job does at SIGINT: a shell starts its background jobs with it ignored."""
+    before = signal.signal(signal.SIGINT, request.param)
+    yield
+    assert signal.signal(signal.SIGINT, before) is request.param
+
+
+@pytest.mark.usefixtures("interrupts")
 def test_a_job_is_broken_off_when_its_server_ends(server: subprocess.Popen[bytes], tmp_path: Path) -> None:
     def job() -> None:
         processes: list[Process] = []
