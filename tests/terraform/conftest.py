@@ -120,9 +120,12 @@ class Plan:
 
 
 class Planner(Protocol):
-    """Plans an environment with the contracts of a folder, and a file of variables."""
+    """Plans an environment with the contracts of a folder, and a file of variables.
 
-    def __call__(self, environment: str, contracts: Path, variables: Path | None = None) -> Plan:
+    `override` is laid over the environment's own code: https://developer.hashicorp.com/terraform/language/files/override
+    """
+
+    def __call__(self, environment: str, contracts: Path, variables: Path | None = None, override: str = "") -> Plan:
         """Raises pytest's failure if there is no such plan."""
         ...
 
@@ -154,8 +157,9 @@ def plan(terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Plan
         return folder
 
     @cache
-    def planned(environment: str, contracts: Path, variables: Path | None = None) -> Plan:
+    def planned(environment: str, contracts: Path, variables: Path | None = None, override: str = "") -> Plan:
         folder = installed(environment)
+        (folder / "test_override.tf").write_text(override)
         shutil.rmtree(copy / "ingestion", ignore_errors=True)
         shutil.copytree(contracts, copy / "ingestion" / "contracts")
         shutil.copytree(SPARK_JOBS, copy / "ingestion" / "spark" / "jobs")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.terraform.conftest import Plan, Planner
-from tests.terraform.test_plan import LONGEST, NAMES, policies
+from tests.terraform.test_plan import LONGEST, LONGEST_PREFIX, NAMES, policies
 
 pytestmark = pytest.mark.terraform
 
@@ -25,19 +26,30 @@ SERVERS = (
 
 
 @pytest.fixture(scope="module")
-def planned(plan: Planner, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Plan]:
-    """The plan of dev with so many contracts."""
-    made: dict[int, Plan] = {}
+def contracts(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
+    """A folder with so many contracts."""
 
-    def of(count: int) -> Plan:
-        if count not in made:
-            folder = tmp_path_factory.mktemp(f"contracts-{count}")
-            for number in range(count):
-                write_contract(folder, number)
-            made[count] = plan("dev", folder)
-        return made[count]
+    @cache
+    def of(count: int) -> Path:
+        folder = tmp_path_factory.mktemp(f"contracts-{count}")
+        for number in range(count):
+            write_contract(folder, number)
+        return folder
 
     return of
+
+
+@pytest.fixture(scope="module", params=["dev", "production"])
+def planned(
+    request: pytest.FixtureRequest,
+    plan: Planner,
+    contracts: Callable[[int], Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[int], Plan]:
+    """The plan of an environment with so many contracts, and names as long as they get."""
+    variables = tmp_path_factory.mktemp("names") / "prefix.tfvars"
+    variables.write_text(f'prefix = "{LONGEST_PREFIX}"')
+    return lambda count: plan(request.param, contracts(count), variables)
 
 
 def contract_name(number: int) -> str:

@@ -69,6 +69,7 @@ WITHOUT_RESOURCE_TYPE = {
     "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSecurityGroups",
     "ec2:DescribeSubnets",
+    "lakeformation:GetDataAccess",
     "quicksight:CreateDataSource",
     "quicksight:ListIngestions",
     "redshift-data:CancelStatement",
@@ -97,9 +98,47 @@ def several(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
-@pytest.fixture(params=["dev", "production"])
+# As long as it may be: policies and names are at their longest with it.
+LONGEST_PREFIX = "acme-weather-production"
+# What is off or empty by default, on.
+EVERYTHING = {
+    "prefix": LONGEST_PREFIX,
+    "stream_producers": {"flight-events": ["arn:aws:iam::210987654321:role/gates"]},
+    "trusted": {
+        actor: [f"arn:aws:iam::{ACCOUNT_ID}:role/data-platform"]
+        for actor in ("producer", "landing", "dbt", "serving", "reader", "bootstrap")
+    },
+    "alarm_emails": ["data@example.com"],
+    "searchers": [f"arn:aws:iam::{ACCOUNT_ID}:role/website"],
+    "dashboards": {"authors": ["ada"]},
+    "lake_formation": {"tables": ["agg_daily_flights"]},
+}
+# The way out of the network that neither environment takes. QuickSight has no endpoint.
+ENDPOINTS = """
+module "platform" {
+  network    = { egress = "endpoints" }
+  dashboards = null
+}
+"""
+
+
+@pytest.fixture(scope="session")
+def everything(plan: Planner, tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """The plan of production with all that can be switched on."""
+    variables = tmp_path_factory.mktemp("everything") / "everything.tfvars.json"
+    variables.write_text(json.dumps(EVERYTHING))
+    return plan("production", CONTRACTS_DIR, variables)
+
+
+@pytest.fixture(scope="session")
+def endpoints(plan: Planner) -> Plan:
+    """The plan of dev without a way to the internet."""
+    return plan("dev", CONTRACTS_DIR, None, ENDPOINTS)
+
+
+@pytest.fixture(params=["dev", "production", "everything", "endpoints"])
 def environment(request: pytest.FixtureRequest) -> Plan:
-    """The plan of each environment."""
+    """The plan of each environment, and of each way to have one."""
     return request.getfixturevalue(request.param)
 
 
@@ -145,7 +184,12 @@ def test_a_role_uses_keys_by_their_alias_only(environment: Plan) -> None:
 
 
 # Services of which AWS documents nothing that they tell when they take a role, which is passed within the account only.
-TELL_NOTHING = {"emr-serverless.amazonaws.com", "glue.amazonaws.com", "quicksight.amazonaws.com"}
+TELL_NOTHING = {
+    "emr-serverless.amazonaws.com",
+    "glue.amazonaws.com",
+    "lakeformation.amazonaws.com",
+    "quicksight.amazonaws.com",
+}
 
 
 def test_nobody_is_trusted_without_a_condition_but_principals_of_the_account(environment: Plan) -> None:

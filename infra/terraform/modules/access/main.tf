@@ -38,6 +38,9 @@ locals {
     sharing    = { principals = ["glue.amazonaws.com", "lakeformation.amazonaws.com"], external_id = null }
   }
 
+  # The other actors: people, and programs that people run.
+  people = sort(setsubtract(keys(var.names.roles), keys(local.services)))
+
   account = "arn:${var.names.partition}:iam::${var.names.account_id}:root"
 
   # The bucket itself, for actions on it, and what is below a prefix.

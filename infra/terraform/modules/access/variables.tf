@@ -31,13 +31,13 @@ variable "names" {
 }
 
 variable "trusted" {
-  description = "Actor (producer, landing, dbt, serving, reader, bootstrap) => ARNs of the principals that may take its role. Without an entry: whoever in the account has a policy that says so."
+  description = "Actor that is no AWS service => ARNs of the principals that may take its role. Without an entry: whoever in the account has a policy that says so."
   type        = map(list(string))
   default     = {}
 
   validation {
-    condition     = length(setsubtract(keys(var.trusted), ["producer", "landing", "dbt", "serving", "reader", "bootstrap"])) == 0
-    error_message = "trusted names ${join(", ", keys(var.trusted))}; the actors are producer, landing, dbt, serving, reader, bootstrap."
+    condition     = length(setsubtract(keys(var.trusted), local.people)) == 0
+    error_message = "trusted names ${join(", ", keys(var.trusted))}; the actors are ${join(", ", local.people)}."
   }
 
   validation {
