@@ -53,11 +53,8 @@ def expire_snapshots(
     Raises:
         TableError: If `before` is less than LEAST_KEPT before `now`, or others commit all the time.
     """
+    require_enough_kept(now - before)
     name = ".".join(table.name())
-    if now - before < LEAST_KEPT:
-        raise TableError(
-            f"{name}: snapshots younger than {LEAST_KEPT} are kept: a landing may look for its own. Keep more."
-        )
     last: Exception | None = None
     for _ in range(_MOST_RACES):
         table.refresh()
@@ -77,6 +74,12 @@ def expire_snapshots(
         f"{name}: {_MOST_RACES} times its snapshots could not be expired, since it changed meanwhile or for another"
         f" reason: {last}. Try again later."
     ) from last
+
+
+def require_enough_kept(keep: timedelta) -> None:
+    """Raises TableError if snapshots that young are not to be expired."""
+    if keep < LEAST_KEPT:
+        raise TableError(f"Snapshots younger than {LEAST_KEPT} are kept: a landing may look for its own. Keep more.")
 
 
 def _old(table: Table, before: datetime, keep_last: int, now: datetime) -> list[int]:

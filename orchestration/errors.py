@@ -33,3 +33,7 @@ class UnknownNameError(OrchestrationError):
 
 class ExposureError(OrchestrationError):
     """What an exposure's `config.meta` says cannot be read, or names what is not there."""
+
+
+class GlueJobError(OrchestrationError):
+    """A Glue job is not there, runs already, or did not succeed."""

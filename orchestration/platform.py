@@ -6,9 +6,9 @@ A test swaps a resource for its own; nothing here knows an asset.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,16 +18,21 @@ from botocore.config import Config
 from opensearchpy.exceptions import ConnectionError as NoAnswerError
 from pydantic import Field
 from pyiceberg.catalog import Catalog
+from pyiceberg.exceptions import NoSuchTableError
+from pyiceberg.table import Table
 
 from ingestion.catalog import glue_catalog
-from ingestion.contract import Contract, KinesisSource
+from ingestion.contract import Contract, KinesisSource, load_contracts
+from ingestion.errors import TableError
 from ingestion.landing import Landed, Reader, has_news, land, waiting
+from ingestion.maintenance import Expiry, expire_snapshots, require_enough_kept
 from ingestion.readers import arrivals, kinesis, objects
 from ingestion.readers.arrivals import Arrival
 from ingestion.readers.kinesis import KinesisReader
 from ingestion.readers.objects import ObjectReader, Waiting
 from ingestion.tables import Layout, Tables, open_tables
-from orchestration.settings import Settings, settings
+from orchestration.glue_jobs import run_job
+from orchestration.settings import CONTRACTS_DIR, Settings, settings
 from serving import quicksight
 from serving.opensearch.build import BuildResult, build
 from serving.opensearch.client import connect
@@ -133,6 +138,49 @@ def open_catalog(config: Settings) -> Catalog:
 
 def _tables(config: Settings, contract: Contract) -> Tables:
     return open_tables(open_catalog(config), contract, layout(config))
+
+
+def expire(config: Settings, keep: timedelta, *, dry_run: bool = False) -> Iterator[Expiry]:
+    """Expire the snapshots of each contract's tables that are older than so long, and tell of each table.
+
+    Raises:
+        TableError: At the end, if a table changes all the time; at once, if less than an hour's are to be kept.
+    """
+    require_enough_kept(keep)
+    now = datetime.now(UTC)
+    failed: list[str] = []
+    for table in _landed_tables(config):
+        try:
+            yield expire_snapshots(table, before=now - keep, dry_run=dry_run, now=now)
+        except TableError as error:
+            failed.append(str(error))
+    if failed:
+        raise TableError("\n".join(failed))
+
+
+def _landed_tables(config: Settings) -> Iterator[Table]:
+    """The tables that are there. They are opened as they are: a maintenance changes no column."""
+    catalog, where = open_catalog(config), layout(config)
+    for database in (where.landing_database, where.quarantine_database):
+        for contract in load_contracts(CONTRACTS_DIR):
+            try:
+                yield catalog.load_table((database, contract))
+            except NoSuchTableError:
+                continue
+
+
+class Maintenance(dg.ConfigurableResource):
+    """Keeps tables quick."""
+
+    def expire(self, keep: timedelta) -> Iterator[Expiry]:
+        """Expire the snapshots of the landed tables that are older than so long. See `expire`."""
+        return expire(settings(), keep)
+
+    def rewrite(self, progress: Callable[[str], None]) -> None:
+        """Run the Spark job that keeps tables small, to its end. Raises GlueJobError if it does not succeed."""
+        config = settings()
+        client = boto3.client("glue", config=_RETRYING, **config.client_args())
+        run_job(client, config.maintenance_job, progress)
 
 
 class DashboardDeployer(dg.ConfigurableResource):

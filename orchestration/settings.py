@@ -91,6 +91,7 @@ class Settings(BaseSettings):
     # Engines.
     lake_target: str = Field(description="dbt's target for models/lake.")
     warehouse_target: str = Field(description="dbt's target for models/warehouse.")
+    maintenance_job: str = Field(default="", description="Glue job that keeps tables small. Empty: there is no Spark.")
     athena_workgroup: str = "watershed-dbt"
     redshift_host: str = ""
     redshift_port: int = 5439

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -314,7 +315,7 @@ def maintain(
     from watershed.durations import seconds
     from watershed.maintain import run
 
-    run(settings(), console, seconds(keep), dry_run=dry_run)
+    run(settings(), console, timedelta(seconds=seconds(keep)), dry_run=dry_run)
 
 
 @app.command()

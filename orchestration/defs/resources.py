@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from orchestration.platform import Arrivals, DashboardDeployer, IndexBuilder, Lander
+from orchestration.platform import Arrivals, DashboardDeployer, IndexBuilder, Lander, Maintenance
 
 
 @dg.definitions
@@ -12,6 +12,7 @@ def defs() -> dg.Definitions:
         resources={
             "lander": Lander(),
             "arrivals": Arrivals(),
+            "maintenance": Maintenance(),
             "dashboards": DashboardDeployer(),
             "indexes": IndexBuilder(),
         },

@@ -355,8 +355,9 @@ def test_each_script_of_spark_is_a_job_that_one_at_a_time_runs(environment: Plan
     """Two maintenances at once would rewrite the same files, and one of them for nothing."""
     scripts = {path.stem for path in SPARK_JOBS.glob("*.py")}
     jobs = {values["name"]: values for values in environment.of("aws_glue_job").values()}
-    prefix = settings_of(environment).prefix
-    assert jobs.keys() == {f"{prefix}-spark-{script}" for script in scripts}
+    config = settings_of(environment)
+    assert jobs.keys() == {f"{config.prefix}-spark-{script}" for script in scripts}
+    assert config.maintenance_job == f"{config.prefix}-spark-maintain"
     assert all(job["execution_property"][0]["max_concurrent_runs"] == 1 for job in jobs.values())
     uploaded = {values["key"] for values in environment.of("aws_s3_object").values()}
     assert {f"scripts/{script}.py" for script in scripts} <= uploaded

@@ -13,6 +13,7 @@ output "settings" {
     quarantine_database = module.names.databases.quarantine
     lake_database       = module.names.databases.lake
     athena_workgroup    = module.names.workgroups.dbt
+    maintenance_job     = "${module.names.spark}-maintain"
 
     redshift_host            = module.names.redshift.host
     redshift_port            = module.names.redshift.port

@@ -14,7 +14,8 @@ from typing import Any
 import pyarrow as pa
 
 from ingestion.contract import ObjectSource, load_contracts
-from orchestration.platform import Arrivals, DashboardDeployer, Lander, rows_of
+from ingestion.maintenance import LEAST_KEPT
+from orchestration.platform import Arrivals, DashboardDeployer, Lander, Maintenance, rows_of
 from orchestration.settings import CONTRACTS_DIR, settings
 from serving.quicksight import Column
 from serving.rows.athena import AthenaRows
@@ -23,10 +24,10 @@ from tests.integration.serving.unloading import ENGINE, Engine
 
 
 def landing() -> None:
-    """Lands every contract as its sensor and its asset do, and tells how far each is."""
+    """Lands every contract as its sensor and its asset do, tells how far each is, and has its tables kept quick."""
     from watershed.status import contract_statuses
 
-    arrivals, lander = Arrivals(), Lander()
+    arrivals, lander, maintenance = Arrivals(), Lander(), Maintenance()
     received = arrivals.receive()
     told = {version for arrival in received for version in arrival.objects}
     for contract in load_contracts(CONTRACTS_DIR).values():
@@ -40,6 +41,8 @@ def landing() -> None:
             Lander(whole_listing=True).land(contract, lambda _: None)
     arrivals.remove(received)
     contract_statuses(settings())
+    assert list(maintenance.expire(LEAST_KEPT))
+    maintenance.rewrite(lambda _: None)
 
 
 def serving() -> None:

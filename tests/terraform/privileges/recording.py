@@ -97,7 +97,7 @@ def record(folder: Path, names: Settings) -> Iterator[Call]:
 @contextmanager
 def _stage(folder: Path, file: Path, names: Settings) -> Iterator[Stage]:
     same = [name for name in Settings.model_fields if name.endswith(("_bucket", "_queue", "_database", "_workgroup"))]
-    same += ["prefix", "account_id", "region"]
+    same += ["prefix", "account_id", "region", "maintenance_job"]
     with running_aws(folder, "--record", str(file)) as url:
         settings = Settings(
             **{
@@ -169,12 +169,13 @@ def _stream(stage: Stage) -> str:
 
 
 def _prepare_lake(stage: Stage) -> None:
-    """What Athena would have made before: the workgroup, each model in the catalog and files of its own.
+    """The maintenance's job, and what Athena would have made before: the workgroup, models in the catalog and files.
 
     The local Athena takes statements and runs none. So that dbt-athena replaces what is there, and cleans up behind
     itself, its temporary tables are there too.
     """
     names, glue, s3 = stage.settings, stage.client("glue", SETUP), stage.client("s3", SETUP)
+    glue.create_job(Name=names.maintenance_job, Role="glue", Command={"Name": "glueetl"})
     results = {"ResultConfiguration": {"OutputLocation": f"s3://{names.results_bucket}/dbt/"}}
     stage.client("athena", SETUP).create_work_group(Name=names.athena_workgroup, Configuration=results)
     manifest = json.loads((DBT_PROJECT_DIR / target_path("lake") / "manifest.json").read_text(encoding="utf-8"))

@@ -119,6 +119,13 @@ data "aws_iam_policy_document" "landing" {
     actions   = ["sqs:DeleteMessage", "sqs:GetQueueUrl", "sqs:ReceiveMessage"]
     resources = [var.names.queue_arns.arrivals]
   }
+
+  # To be started is all that a job needs of whoever starts it: its role is its own.
+  statement {
+    sid       = "Maintenance"
+    actions   = ["glue:BatchStopJobRun", "glue:GetJobRun", "glue:StartJobRun"]
+    resources = [var.names.spark_jobs_arn_pattern]
+  }
 }
 
 locals {

@@ -22,6 +22,7 @@ variable "names" {
     roles                           = map(string)
     scripts_prefix                  = string
     search_domain_arn               = string
+    spark_jobs_arn_pattern          = string
     streams_arn_pattern             = string
     warehouse_secret_arn_patterns   = map(string)
     table_arn_patterns              = map(string)

@@ -168,6 +168,11 @@ output "spark" {
   value       = local.spark
 }
 
+output "spark_jobs_arn_pattern" {
+  description = "ARN of every Glue job of the platform."
+  value       = "arn:${local.partition}:glue:${local.regional}:job/${local.spark}-*"
+}
+
 output "glue_logs_arn_pattern" {
   description = "ARN of what Glue jobs log."
   value       = "arn:${local.partition}:logs:${local.regional}:log-group:/aws-glue/*"
