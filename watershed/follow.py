@@ -31,7 +31,7 @@ from serving.rows.source import RowsError
 MOST_SNAPSHOTS = 2_000
 _SLOW_SECONDS = 60.0
 
-LONGEST_WAIT_SECONDS = 60.0
+_FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 60.0
 # What may pass by itself, after which a cycle is tried again.
 _PASSING = (*PASSING, ModelsNotBuiltError, IndexBuildError, RowsError)
 
@@ -108,7 +108,7 @@ class Loop:
         self._as_json = as_json
         self._every = cadence.every
         self._reported: float | None = None
-        self._failures = 0
+        self._wait_after_failure = _FIRST_WAIT_SECONDS
 
     def run(self, stop: threading.Event) -> None:
         """Cycle until told to stop."""
@@ -135,11 +135,12 @@ class Loop:
         except _PASSING as error:
             if isinstance(error, IngestionError) and not isinstance(error, PositionMoved):
                 raise
-            wait = min(LONGEST_WAIT_SECONDS, 2.0**self._failures)
-            self._failures += 1
+            wait = min(self._wait_after_failure, LONGEST_WAIT_SECONDS)
+            self._wait_after_failure = 2 * wait
             self.say(f"{type(error).__name__}: {error} Trying again in {wait:.0f} s.")
         else:
-            self._failures, wait = 0, max(0.0, self._every - (time.monotonic() - started))
+            self._wait_after_failure = _FIRST_WAIT_SECONDS
+            wait = max(0.0, self._every - (time.monotonic() - started))
             self._tell(cycle)
         if due:
             self._follower.report(followed_until=self._lease())

@@ -70,6 +70,17 @@ def test_throttling_is_waited_out_and_the_landing_goes_on() -> None:
     assert "airlines: 2 rows" in said
 
 
+def test_it_waits_twice_as_long_after_each_failure_up_to_a_minute_however_many_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits: list[float] = []
+    follower = Fake(*[THROTTLED] * 1_100, CYCLE, THROTTLED, CYCLE)
+    monkeypatch.setattr(follower.stop, "wait", waits.append)
+    assert "airlines: 2 rows" in run(follower)
+    assert waits[:8] == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert (waits[1_099], waits[1_101]) == (60, 1), "a success begins anew"
+
+
 def test_a_source_that_must_be_mended_ends_it_after_a_last_report() -> None:
     follower = Fake(SourceError("there is no bucket"), CYCLE)
     with pytest.raises(SourceError):
