@@ -90,8 +90,12 @@ class IndexUpdater:
     def _send_changes(self) -> int | None:
         """Send the rows that changed. None if some are gone: that takes a full build."""
         self._digests.begin()
-        # To the alias: a version that was pruned meanwhile would be made anew under its name.
-        loaded = load(self._client, self._spec.name, self._changed(), self._options, require_alias=True)
+        try:
+            # To the alias: a version that was pruned meanwhile would be made anew under its name.
+            loaded = load(self._client, self._spec.name, self._changed(), self._options, require_alias=True)
+        except BaseException:
+            self._digests.doubt()
+            raise
         if self._digests.gone:
             return None
         self._digests.keep()
@@ -157,6 +161,18 @@ class _Digests:
     def keep(self) -> None:
         """What was noted is what the index holds now."""
         self._connection.execute("drop table kept; alter table noted rename to kept")
+
+    def doubt(self) -> None:
+        """Of what was noted, the index may hold the new row or the old: neither counts as held from now on.
+
+        The ids stay, without a digest, so that one that is gone from the model by the next time is missed.
+        """
+        self._connection.execute(
+            """
+            update kept set digest = null from noted where kept.id = noted.id and kept.digest <> noted.digest;
+            insert into kept select id, null from noted anti join kept using (id)
+            """
+        )
 
     @property
     def gone(self) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 import pyarrow as pa
 import pytest
@@ -14,6 +15,7 @@ from serving.opensearch.errors import DocumentsRefusedError
 from serving.opensearch.incremental import IndexUpdater
 from serving.opensearch.spec import Column, IndexSpec
 from serving.opensearch.versions import holders
+from serving.rows.source import RowsError
 
 pytestmark = pytest.mark.opensearch
 
@@ -26,18 +28,29 @@ SPEC = IndexSpec(
 
 
 class Model:
-    """A `RowSource` whose rows a test changes: delay by flight."""
+    """A `RowSource` whose rows a test changes: delay by flight. `breaks_once` ends the reading after two rows."""
 
     def __init__(self, **delays: int | None) -> None:
         self.delays = dict(delays)
         self.gate = "B7"
+        self.breaks_once: Callable[[], bool] | None = None
 
     def batches(
         self, relation: str, columns: Sequence[str], batch_rows: int = 2
     ) -> Generator[pa.RecordBatch, None, None]:
         ids, delays = list(self.delays), pa.array(self.delays.values(), pa.int32())
         table = pa.table({"flight_id": ids, "delay": delays, "gate": [self.gate] * len(ids)})
-        yield from table.select(list(columns)).to_batches(2)
+        for batch in table.select(list(columns)).to_batches(2):
+            yield batch
+            if self.breaks_once is not None:
+                self._break(self.breaks_once)
+
+    def _break(self, once: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 10
+        while not once():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        raise RowsError("the engine went away")
 
     def count(self, relation: str) -> int:
         return len(self.delays)
@@ -102,6 +115,29 @@ def test_what_opensearch_refused_is_sent_again(opensearch: OpenSearch) -> None:
     again = updater.update()
     assert (again.full, again.sent) == (False, 1)
     assert Counter(shown(opensearch).values()) == {1: 1, 3: 1}
+
+
+def test_what_an_update_sent_before_it_broke_off_is_put_right_by_the_next(opensearch: OpenSearch) -> None:
+    model = Model(a=1, b=2)
+    updater = IndexUpdater(opensearch, SPEC, model)
+    updater.update()
+
+    def breaks_off(sent: str, **delays: int | None) -> None:
+        model.delays = dict(delays)
+        model.breaks_once = lambda: shown(opensearch).get(sent) == delays[sent]
+        with pytest.raises(RowsError):
+            updater.update()
+        model.breaks_once = None
+
+    breaks_off("a", new=5, a=9, b=2)
+    model.delays["a"] = 1  # as it was before the update that broke off
+    again = updater.update()
+    assert (again.full, again.sent) == (False, 2)
+    assert shown(opensearch) == {"new": 5, "a": 1, "b": 2}
+    breaks_off("newer", newer=7, a=1, new=5, b=2)
+    del model.delays["newer"]
+    assert updater.update().full
+    assert shown(opensearch) == {"new": 5, "a": 1, "b": 2}
 
 
 def test_an_alias_that_is_gone_is_made_again_and_no_index_of_its_name(opensearch: OpenSearch) -> None:
