@@ -76,10 +76,11 @@ module "sharing" {
   source   = "../modules/sharing"
   for_each = { for sharing in var.lake_formation[*] : "this" => sharing }
 
-  names     = module.names
-  database  = module.catalog.databases.lake
-  role_arns = module.access.role_arns
-  tables    = each.value.tables
+  names          = module.names
+  database       = module.catalog.databases.lake
+  lake_bucket_id = module.lake.bucket_ids.lake
+  role_arns      = module.access.role_arns
+  tables         = each.value.tables
 }
 
 module "compute" {
@@ -91,7 +92,6 @@ module "compute" {
   role_arns       = module.access.role_arns
   scan_caps_gib   = var.scan_caps_gib
   spark_caps      = var.spark_caps
-  force_destroy   = var.force_destroy
   scripts = {
     for file in fileset(local.scripts, "*.py") : trimsuffix(file, ".py") => "${local.scripts}/${file}"
     if !startswith(file, "_")
@@ -139,12 +139,11 @@ module "dashboards" {
   source   = "../modules/dashboards"
   for_each = local.dashboards
 
-  names                = module.names
-  role_arn             = module.access.role_arns.quicksight
-  subnet_ids           = module.network.private_subnet_ids
-  security_group_id    = module.network.security_group_ids.dashboards
-  authors              = each.value.authors
-  secret_recovery_days = var.force_destroy ? 0 : 30
+  names             = module.names
+  role_arn          = module.access.role_arns.quicksight
+  subnet_ids        = module.network.private_subnet_ids
+  security_group_id = module.network.security_group_ids.dashboards
+  authors           = each.value.authors
 }
 
 module "alarms" {

@@ -29,3 +29,8 @@ output "settings" {
     quicksight_secret_arn         = one([for dashboards in module.dashboards : dashboards.secret_arn])
   }
 }
+
+output "stream_key_arn" {
+  description = "ARN of the KMS key of the streams: a producer of another account names it in a policy of its own."
+  value       = module.stream.key_arn
+}

@@ -63,9 +63,3 @@ variable "spark_caps" {
     error_message = "spark_caps has ${var.spark_caps.glue_workers} workers and ${var.spark_caps.emr_vcpus} vCPUs; Glue takes no less than 2 workers, and a driver with one executor of EMR Serverless 8 vCPUs."
   }
 }
-
-variable "force_destroy" {
-  description = "Whether a destroy deletes workgroups with their queries' history."
-  type        = bool
-  default     = false
-}

@@ -25,8 +25,11 @@ resource "aws_quicksight_vpc_connection" "this" {
 # Without a value: `watershed bootstrap` makes the user in Redshift and puts {"username": ..., "password": ...} into it.
 # Encrypted with Secrets Manager's own key, since the role that QuickSight reads secrets with knows no other.
 # https://docs.aws.amazon.com/quicksight/latest/user/secrets-manager-integration.html
+#
+# Deleted, it is gone at once: bootstrap makes another password, so that there is nothing to bring back, and for as long as
+# there were the name could not be given again.
 resource "aws_secretsmanager_secret" "redshift" {
   name                    = var.names.quicksight.secret
   description             = "The user that QuickSight reads Redshift as"
-  recovery_window_in_days = var.secret_recovery_days
+  recovery_window_in_days = 0
 }

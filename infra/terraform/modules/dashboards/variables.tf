@@ -30,14 +30,3 @@ variable "authors" {
   type        = set(string)
   default     = []
 }
-
-variable "secret_recovery_days" {
-  description = "For how many days a secret that was deleted can be brought back, and its name not be given again. 0, or 7 to 30."
-  type        = number
-  default     = 30
-
-  validation {
-    condition     = var.secret_recovery_days == 0 || var.secret_recovery_days >= 7 && var.secret_recovery_days <= 30
-    error_message = "secret_recovery_days is ${var.secret_recovery_days}; write 0, or 7 to 30."
-  }
-}

@@ -1,6 +1,7 @@
 output "arn" {
-  description = "ARN of the key. Known after apply: policies name the key by its alias."
+  description = "ARN of the key, known once its alias exists: policies name the key by that."
   value       = aws_kms_key.this.arn
+  depends_on  = [aws_kms_alias.this]
 }
 
 output "policy" {

@@ -20,6 +20,8 @@ resource "aws_lakeformation_resource" "models" {
   arn                   = local.location_arn
   role_arn              = var.role_arns.sharing
   hybrid_access_enabled = true
+
+  depends_on = [var.lake_bucket_id]
 }
 
 # Hybrid access lets IAM decide but for one thing: a table that is made at a registered location needs leave for it.

@@ -11,6 +11,11 @@ variable "database" {
   type        = string
 }
 
+variable "lake_bucket_id" {
+  description = "Name of the lake bucket, known once the bucket exists."
+  type        = string
+}
+
 variable "role_arns" {
   description = "Role ARNs by actor, known once the role and its policy exist: sharing reads the models for Lake Formation, reader is shared with, and those that writers names."
   type        = map(string)

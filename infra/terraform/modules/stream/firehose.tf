@@ -75,4 +75,7 @@ resource "aws_kinesis_firehose_delivery_stream" "this" {
       log_stream_name = aws_cloudwatch_log_stream.delivery[each.key].name
     }
   }
+
+  # Else it could deliver to whoever has a bucket of that name, and at a destroy its last buffer would have no bucket left.
+  depends_on = [var.bucket_id]
 }

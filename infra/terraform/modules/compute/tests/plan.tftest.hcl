@@ -53,7 +53,8 @@ run "each_actor_has_a_workgroup_that_decides" {
   assert {
     condition = alltrue([
       for workgroup in aws_athena_workgroup.this : (
-        workgroup.configuration[0].enforce_workgroup_configuration
+        workgroup.force_destroy
+        && workgroup.configuration[0].enforce_workgroup_configuration
         && workgroup.configuration[0].publish_cloudwatch_metrics_enabled
         && workgroup.configuration[0].engine_version[0].selected_engine_version == "Athena engine version 3"
         && workgroup.configuration[0].result_configuration[0].encryption_configuration[0].kms_key_arn == var.results_key_arn

@@ -60,8 +60,8 @@ run "quicksight_finds_its_way_to_the_warehouse" {
   }
 
   assert {
-    condition     = aws_secretsmanager_secret.redshift.kms_key_id == null && aws_secretsmanager_secret.redshift.recovery_window_in_days == 30
-    error_message = "The secret is encrypted with a key that QuickSight's role cannot use, or is gone at once."
+    condition     = aws_secretsmanager_secret.redshift.kms_key_id == null && aws_secretsmanager_secret.redshift.recovery_window_in_days == 0
+    error_message = "The secret is encrypted with a key that QuickSight's role cannot use, or its name cannot be given again."
   }
 }
 
@@ -69,10 +69,9 @@ run "what_aws_would_refuse_is_refused_before" {
   command = plan
 
   variables {
-    names                = run.names
-    subnet_ids           = { a = "subnet-a" }
-    secret_recovery_days = 3
+    names      = run.names
+    subnet_ids = { a = "subnet-a" }
   }
 
-  expect_failures = [var.subnet_ids, var.secret_recovery_days]
+  expect_failures = [var.subnet_ids]
 }

@@ -8,7 +8,8 @@ provider "aws" {
 }
 
 variables {
-  database = "lake"
+  database       = "lake"
+  lake_bucket_id = "watershed-dev-lake"
 }
 
 # Names are not what is tested here: those of the module that gives them.
