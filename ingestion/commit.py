@@ -31,6 +31,9 @@ POSITION_PROPERTY = "watershed.position"
 # Snapshots that are out of order by more have Iceberg's Java library, and with it Athena and Spark, refuse the table:
 # TableMetadata, "Expected sorted snapshot log entries". pyiceberg stamps them by this machine's clock, and reads all.
 _MOST_SKEW_SECONDS = 60
+# Glue takes 512,000 characters of a parameter, and pyiceberg makes one of each property.
+# https://docs.aws.amazon.com/glue/latest/webapi/API_TableInput.html
+_LONGEST_POSITION = 500_000
 
 
 class _GuardedAppend(_FastAppendFiles):
@@ -64,6 +67,16 @@ def _check_clock(table: Table) -> None:
             f"{'.'.join(table.name())}: its last commit is {ahead:,.0f} seconds in the future by this machine's clock."
             " A commit that is older than the one before it would make the table unreadable for Athena and Spark. Set"
             " the clock that is wrong, this one's or that of whoever committed last, or wait as long."
+        )
+
+
+def _check_length(table: Table, position: str) -> None:
+    """Raise TableError if Glue would refuse the position."""
+    if len(position) > _LONGEST_POSITION:
+        raise TableError(
+            f"{'.'.join(table.name())}: what it has to remember of its source is {len(position):,} characters long, and"
+            f" Glue takes {_LONGEST_POSITION:,} of them. It remembers each shard, and each object without a record:"
+            " remove such objects from the prefix."
         )
 
 
@@ -110,10 +123,11 @@ def commit(
 
     Raises PositionMoved if the position is not `expected_position`, now or by the time that the commit is applied, or
     if the table's partitions have changed since the files were written: nothing is committed then, and the files are
-    nobody's. Raises TableError if the table's last commit is of the future.
+    nobody's. Raises TableError if the table's last commit is of the future, or the position is too long for Glue.
     """
     files = list(files)
     _check_clock(table)
+    _check_length(table, position)
     check_position(table, expected_position)
     _check_spec(table, files)
     try:

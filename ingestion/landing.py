@@ -27,7 +27,7 @@ from ingestion.commit import commit, write_files
 from ingestion.contract import Contract, Field, ObjectSource
 from ingestion.decode import Decoded, decode
 from ingestion.errors import PositionMoved, ReconciliationError
-from ingestion.ledger import has_rows, landed_versions, newest, replaced_rows
+from ingestion.ledger import has_rows, landed_versions, newest, replaced_rows, without_rivals
 from ingestion.readers.objects import ObjectReader, Waiting
 from ingestion.records import Batch, Position
 from ingestion.schemas import ARRIVED_AT, LANDED_AT, LANDING_ID, arrow_schema, landing_fields, quarantine_fields
@@ -199,17 +199,18 @@ class _Lander:
     def ledger(self, after: str) -> set[tuple[str, str]]:
         """The objects with keys above `after` of which a row or a reject has landed, as pairs of key and ETag.
 
-        Where new versions replace older ones, it has the newest version of a key: the older ones are gone, and come
-        back as new ones.
+        Of each key only the newest version: an older one that comes back is a new one. Of two that S3 got in the same
+        second both have landed; but where one replaces the other, which of them did is found out by landing it again.
         """
         if not isinstance(self._contract.source, ObjectSource):
             return set()
         versions = landed_versions(self._tables.landing, after)
         self._keys = {version.key for version in versions}
         versions |= landed_versions(self._tables.quarantine, after, without=self._undecided())
+        found = newest(versions)
         if self._contract.source.replace:
-            versions = newest(versions).values()
-        return {(version.key, version.etag) for version in versions}
+            found = without_rivals(found)
+        return {(version.key, version.etag) for version in found}
 
     def _undecided(self) -> Set[str]:
         """The pending landings that may still win, and those that have lost."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections import Counter
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -49,9 +50,18 @@ def landed_versions(table: Table, after: str = "", without: Set[str] = frozenset
     return found
 
 
-def newest(versions: Iterable[Version]) -> Mapping[str, Version]:
-    """The newest version of each key."""
-    return {version.key: version for version in sorted(versions)}
+def newest(versions: Set[Version]) -> set[Version]:
+    """The newest version of each key: several, where S3, which tells seconds, got them in the same one."""
+    last: dict[str, datetime] = {}
+    for version in versions:
+        last[version.key] = max(version.arrived_at, last.get(version.key, version.arrived_at))
+    return {version for version in versions if version.arrived_at == last[version.key]}
+
+
+def without_rivals(versions: Set[Version]) -> set[Version]:
+    """The versions of those keys that have but one."""
+    count = Counter(version.key for version in versions)
+    return {version for version in versions if count[version.key] == 1}
 
 
 def replaced_rows(replacing: Mapping[str, tuple[str, str]], without: Set[str]) -> BooleanExpression | None:

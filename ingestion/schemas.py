@@ -6,6 +6,7 @@ its provenance: where it was read. A row of the quarantine table carries why it 
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Iterator
 
 import pyarrow as pa
@@ -29,6 +30,9 @@ from pyiceberg.types import (
 )
 
 from ingestion.contract import Contract, Field, KinesisSource, Partition, Type
+
+# https://docs.aws.amazon.com/glue/latest/webapi/API_Column.html
+_LONGEST_COMMENT = 255
 
 _ARROW: dict[str, Callable[..., pa.DataType]] = {
     "varchar": lambda *_: pa.string(),
@@ -138,7 +142,12 @@ def iceberg_schema(fields: Iterable[Field]) -> Schema:
 
 def _nested_field(field: Field, ids: Iterator[int], required: bool) -> NestedField:
     field_id = next(ids)
-    return NestedField(field_id, field.name, _iceberg_type(field, ids), required=required, doc=field.description)
+    return NestedField(field_id, field.name, _iceberg_type(field, ids), required=required, doc=_comment(field))
+
+
+def _comment(field: Field) -> str:
+    """The description as Glue takes it of a column: one line, cut short after so many characters."""
+    return textwrap.shorten(field.description, _LONGEST_COMMENT, placeholder=" ...")
 
 
 def _iceberg_type(field: Field, ids: Iterator[int]) -> IcebergType:

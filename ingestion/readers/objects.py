@@ -3,7 +3,7 @@
 Which objects have landed stands in the two tables themselves: their provenance columns are the ledger. The position
 holds only what those cannot tell:
 - `open`: an object of which a part has landed, and the ordinal to go on from;
-- `empty`: objects without a record, which no row tells of;
+- `empty`: objects without a record, which no row tells of, each by a digest of its key and ETag;
 - of Firehose's deliveries, `after`: the keys up to here have been listed and get no company any more, and `whole_at`:
   when all of the prefix was listed last.
 
@@ -13,7 +13,9 @@ gzip or plain, whatever their names say.
 
 from __future__ import annotations
 
+import base64
 import csv as csv_module
+import hashlib
 import json
 import logging
 import tempfile
@@ -47,6 +49,8 @@ _PARQUET_ROWS = 16_384
 # How often all of a Firehose prefix is listed, for an object that came later than the contract's look-back allows.
 _WHOLE_EVERY = timedelta(days=1)
 _MOST_ERRORS = 10_000
+# What replaces something is named in a property of the table, of which Glue takes 512,000 characters.
+_MOST_REPLACED_CHARACTERS = 200_000
 
 
 class Readable(Protocol):
@@ -105,23 +109,29 @@ class _Filling:
     """The batch that is being filled. `opened` and `window` are as the last batch's position has them."""
 
     opened: dict[str, Any] | None
-    empty: list[tuple[str, str]]
+    empty: list[str]
     window: Mapping[str, str]
     parts: list[Records] = field(default_factory=list)
     replaces: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     size: int = 0
+    replaced_characters: int = 0
 
     def add(self, records: Records) -> None:
         """Add records."""
         self.parts.append(records)
         self.size += records.nbytes
 
+    def replace(self, obj: _Object) -> None:
+        """Note that an object takes the place of an older version."""
+        self.replaces[obj.key] = (obj.etag, _naive_utc(obj.modified))
+        self.replaced_characters += len(json.dumps(obj.key)) + 100
+
     def batch(self, opened: dict[str, Any] | None, *, more: bool = False) -> Batch:
         """What has been added, to be landed; the next batch begins."""
         batch = Batch(self.parts, {"open": opened, "empty": list(self.empty), **self.window}, more, self.replaces)
         self.parts, self.size, self.opened = [], 0, opened
         if not more:
-            self.replaces = {}
+            self.replaces, self.replaced_characters = {}, 0
         return batch
 
 
@@ -146,27 +156,31 @@ class ObjectReader:
         self._max_bytes = max_bytes
         self._whole = whole
         self._clock = clock
+        # An object without a byte has no record. But it replaces one that has, and it is no Parquet file.
+        self._may_be_void = not contract.source.replace and contract.source.format != "parquet"
 
     def batches(self, position: Position | None, landed: Ledger) -> Generator[Batch, None, None]:
         """Batches of all objects that have not landed, oldest first. Raises SourceError if the bucket is missing."""
         position = position or {}
         opened: dict[str, Any] | None = position.get("open")
         window = self._window(position)
-        listing = self._list(window.after)
-        there = landed(window.after)
-        listed = {(o.key, o.etag) for o in listing}
-        known = {(key, etag) for key, etag in position.get("empty", ())}
-        empty = sorted(pair for pair in known if pair in listed or pair[0] <= window.after)
+        # An object of which a part has landed is gone on with, also where it is late for the window.
+        after = min(window.after, _just_before(opened["key"])) if opened else window.after
+        listing = self._list(after)
+        known = _empty(position)
+        # One that is not listed is gone, unless its key is below what is listed.
+        empty = sorted(known if after else known & {_digest(o.key, o.etag) for o in listing})
+        there = landed(after) | {(o.key, o.etag) for o in listing if _digest(o.key, o.etag) in known}
         filling = _Filling(opened, empty, {name: position[name] for name in window.position if name in position})
         if self._source.replace:
             if opened:
                 # The contract said append before: what has landed of the object goes when all of it lands.
                 there -= {(opened["key"], opened["etag"])}
-            pending = self._pending(listing, there | set(empty), None)
+            pending = self._pending(listing, there, None)
             keys = {key for key, _ in there} | ({opened["key"]} if opened else set())
             yield from self._whole_objects([obj for obj, _ in pending], filling, keys)
         else:
-            yield from self._parts_of_objects(self._pending(listing, there | set(empty), opened), filling)
+            yield from self._parts_of_objects(self._pending(listing, there, opened), filling)
         # Where a batch ended with an object, what is left to commit is that the object is closed.
         if filling.parts or filling.replaces or filling.opened or set(filling.empty) - known or window.due:
             filling.window = window.position
@@ -179,11 +193,11 @@ class ObjectReader:
         """
         position = position or {}
         opened = position.get("open")
-        # S3 lists what is above a key. A key without its last character sorts before it.
-        after = min(key for key, _ in told)[:-1]
-        done = landed(after) | {(key, etag) for key, etag in position.get("empty", ())}
-        done -= {(opened["key"], opened["etag"])} if opened else set()
-        waiting = {(o.key, o.etag) for o in self._list(after)} & told - done
+        after = _just_before(min(key for key, _ in told))
+        done = landed(after) - ({(opened["key"], opened["etag"])} if opened else set())
+        empty = _empty(position)
+        there = {(o.key, o.etag) for o in self._list(after) if _digest(o.key, o.etag) not in empty}
+        waiting = there & told - done
         return Waiting(waiting, late=any(key <= self._bound(position) for key, _ in waiting))
 
     def _bound(self, position: Position) -> str:
@@ -203,7 +217,7 @@ class ObjectReader:
                 if filling.size >= self._max_bytes:
                     yield filling.batch({"key": obj.key, "etag": obj.etag, "ordinal": ordinal})
             if ordinal == 0:
-                filling.empty.append((obj.key, obj.etag))
+                filling.empty.append(_digest(obj.key, obj.etag))
 
     def _whole_objects(self, pending: Sequence[_Object], filling: _Filling, keys: Set[str]) -> Iterator[Batch]:
         """Commits end with an object: who reads the table must not see a part of one that replaces another.
@@ -221,10 +235,10 @@ class ObjectReader:
                 ordinal = part.ordinal + len(part.payload)
                 filling.add(self._records(obj, part))
             if ordinal == 0:
-                filling.empty.append((obj.key, obj.etag))
+                filling.empty.append(_digest(obj.key, obj.etag))
             if obj.key in keys:
-                filling.replaces[obj.key] = (obj.etag, _naive_utc(obj.modified))
-            if filling.size >= self._max_bytes:
+                filling.replace(obj)
+            if filling.size >= self._max_bytes or filling.replaced_characters >= _MOST_REPLACED_CHARACTERS:
                 yield filling.batch(None)
 
     def _window(self, position: Position) -> _Window:
@@ -244,6 +258,7 @@ class ObjectReader:
         return _Window("" if whole else bound, remembered, due=whole and bool(position))
 
     def _list(self, after: str) -> list[_Object]:
+        """The objects above a key, oldest first, without those that have no byte and need not be looked at for it."""
         paginator = self._client.get_paginator("list_objects_v2")
         try:
             pages = list(paginator.paginate(Bucket=self._bucket, Prefix=self._source.prefix, StartAfter=after))
@@ -256,7 +271,7 @@ class ObjectReader:
             _Object(entry["Key"], entry["ETag"].strip('"'), entry["LastModified"])
             for page in pages
             for entry in page.get("Contents", ())
-            if not entry["Key"].endswith("/")
+            if not entry["Key"].endswith("/") and (entry["Size"] or not self._may_be_void)
         ]
         return sorted(found, key=lambda o: (o.modified, o.key))
 
@@ -387,6 +402,22 @@ def _blocks(body: Readable) -> Iterator[bytes]:
             head = unzip.unconsumed_tail or body.read(_BLOCK)
     if not unzip.eof:
         raise EOFError("the gzip stream ends in its middle")
+
+
+def _digest(key: str, etag: str) -> str:
+    """Names a version of an object in a few characters: a position that remembers thousands has to stay short."""
+    told = hashlib.sha256(f"{key}\n{etag}".encode()).digest()[:9]
+    return base64.b64encode(told).decode()
+
+
+def _empty(position: Position) -> set[str]:
+    """Digests of the objects without a record. Positions had pairs of key and ETag before."""
+    return {told if isinstance(told, str) else _digest(*told) for told in position.get("empty", ())}
+
+
+def _just_before(key: str) -> str:
+    """A key that sorts before another one: S3 lists what is above a key."""
+    return key[:-1]
 
 
 def _naive_utc(moment: datetime) -> datetime:

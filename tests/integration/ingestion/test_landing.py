@@ -263,6 +263,15 @@ def test_landers_that_are_always_slower_give_up_with_a_reason(
         land(strict, Source([GOOD]), lake.tables(strict))
 
 
+def test_a_position_that_glue_would_refuse_is_told_before_anything_is_committed(
+    lake: Lake, strict: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingestion.commit, "_LONGEST_POSITION", 50)
+    with pytest.raises(TableError, match=r"\d+ characters long, and Glue takes 50 of them.*without a record"):
+        land(strict, Source([GOOD]), lake.tables(strict))
+    assert lake.rows(strict) == []
+
+
 def test_nothing_is_committed_after_a_commit_of_the_future(
     lake: Lake, strict: Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,10 +52,17 @@ class Drop:
         reader = ObjectReader(self.s3, self.contract, self.lake.settings.landing_bucket, max_bytes=1)
         return waiting(self.contract, reader, self.lake.tables(self.contract), set(told))
 
-    def land(self, *, max_bytes: int = 1024 * 1024, contract: Contract | None = None, **how: Any) -> Landed:
+    def land(
+        self,
+        *,
+        max_bytes: int = 1024 * 1024,
+        contract: Contract | None = None,
+        progress: Callable[[Landed], None] = lambda _: None,
+        **how: Any,
+    ) -> Landed:
         contract = contract or self.contract
         reader = ObjectReader(self.s3, contract, self.lake.settings.landing_bucket, max_bytes=max_bytes, **how)
-        return land(contract, reader, self.lake.tables(contract))
+        return land(contract, reader, self.lake.tables(contract), progress=progress)
 
     def of_its_own(self) -> Drop:
         """The same as another process sees it, with a catalog of its own."""
@@ -118,6 +125,16 @@ def test_a_file_that_is_dropped_again_lands_as_a_new_version(drop: Drop) -> None
     drop.expect([1, 1, 2, 2, 3], [])
     etags = drop.lake.tables(drop.contract).landing.scan().to_arrow().column("_etag").to_pylist()
     assert len(set(etags)) == 2
+
+
+def test_an_older_content_that_comes_back_lands_as_the_newest(drop: Drop) -> None:
+    """Its ETag is one that has landed before. What is dropped twice in a row is the same version."""
+    older, newer = {1: GOOD, 2: BAD}, {3: GOOD}
+    for content in (older, newer, older, older):
+        told = drop.put("1", content)
+        drop.land()
+        assert drop.waiting(told) == Waiting(set(), late=False)
+    drop.expect([1, 1, 3], [2, 2])
 
 
 @pytest.mark.parametrize("number", [0, 1], ids=["rejects", "rows"])
@@ -316,7 +333,8 @@ def test_of_the_versions_that_arrived_those_wait_that_are_there_and_have_not_lan
     gone = drop.put("5", {6: GOOD})
     drop.s3.delete_object(Bucket=drop.lake.settings.landing_bucket, Key=gone[0])
     told = (rows, rejects, empty, older, newer, gone)
-    assert drop.waiting(*told) == Waiting({rows, rejects, empty, newer}, late=False)
+    # Of one without a byte there is nothing to land.
+    assert drop.waiting(*told) == Waiting({rows, rejects, newer}, late=False)
     drop.land()
     assert drop.waiting(*told) == Waiting(set(), late=False)
     again = drop.put("1", {1: GOOD, 7: GOOD})
@@ -371,6 +389,46 @@ def test_only_hours_that_may_still_get_objects_are_listed(delivered: Drop) -> No
     assert (landed.records, landed.position and landed.position["after"]) == (1, f"{PREFIX}2026/03/06/09/")
     assert delivered.lake.rows(delivered.contract) == [1, 2, 3, 5, 6]
     assert delivered.lake.rejects(delivered.contract) == [4]
+
+
+@pytest.mark.parametrize("whole_goes_on", [True, False], ids=["beside it", "after it was killed"])
+def test_a_late_object_larger_than_a_batch_is_landed_whole_whoever_goes_on(
+    delivered: Drop, crash_after: Callable[[int], None], whole_goes_on: bool
+) -> None:
+    """A landing lists what is above its window; of the late object only a part has landed when it looks."""
+    ids = list(range(1, 20))
+    delivered.put("2026/03/04/12/a", {100: GOOD})
+    delivered.land(clock=lambda: NOW)
+    delivered.put("2026/03/01/00/late", dict.fromkeys(ids, GOOD))
+    if whole_goes_on:
+        ordinary: list[Landed] = []
+
+        def look(_: Landed) -> None:
+            if not ordinary:
+                ordinary.append(delivered.of_its_own().land(clock=lambda: NOW, max_bytes=1))
+
+        delivered.land(clock=lambda: NOW, max_bytes=1, whole=True, progress=look)
+        assert ordinary[0].records
+    else:
+        crash_after(0)
+        with pytest.raises(Crash):
+            delivered.land(clock=lambda: NOW, max_bytes=1, whole=True)
+        assert delivered.land(clock=lambda: NOW).records
+    delivered.land(clock=lambda: NOW, whole=True)
+    assert delivered.lake.rows(delivered.contract) == [*ids, 100]
+
+
+def test_many_files_that_replace_others_are_named_in_several_commits(
+    replacing: Drop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their names stand in a property of the table, of which Glue takes so many characters."""
+    monkeypatch.setattr(ingestion.readers.objects, "_MOST_REPLACED_CHARACTERS", 200)
+    for amounts in ({1: GOOD}, {2: GOOD}):
+        for name in "abcde":
+            replacing.put(name, amounts)
+        landed = replacing.land()
+    assert landed.commits == 3
+    replacing.expect([2] * 5, [])
 
 
 def test_a_contract_whose_prefix_changes_lists_all_of_the_new_one(delivered: Drop, make_contract: MakeContract) -> None:

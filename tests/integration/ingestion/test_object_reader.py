@@ -374,7 +374,7 @@ def test_folders_and_other_prefixes_are_not_read(bucket_of: MakeBucket) -> None:
     assert bucket.read().batches == []
 
 
-EMPTY = [("json", b""), ("csv", b""), ("csv", b"id,amount\n"), ("json", b"\n \n"), ("parquet", parquet_of())]
+EMPTY = [("csv", b"id,amount\n"), ("json", b"\n \n"), ("json", gzip.compress(b"")), ("parquet", parquet_of())]
 
 
 @pytest.mark.parametrize(("format_", "data"), EMPTY)
@@ -383,17 +383,36 @@ def test_an_object_without_records_is_noted_once(bucket_of: MakeBucket, format_:
     etag = bucket.put("1", data)
     first = bucket.read()
     assert [len(batch) for batch in first.batches] == [0]
-    assert first.position == {"open": None, "empty": [[PREFIX + "1", etag]]}
+    assert len(first.position["empty"]) == 1
     assert bucket.read(first.position).batches == []
+    as_it_was_before = {"open": None, "empty": [[PREFIX + "1", etag]]}
+    assert bucket.read(as_it_was_before).batches == []
+
+
+def test_thousands_of_objects_without_records_fit_into_a_position(bucket_of: MakeBucket) -> None:
+    bucket = bucket_of("csv")
+    for name in ("a", "a-name-that-is-as-long-as-names-of-objects-often-are" * 10):
+        bucket.put(name, b"id,amount\n")
+    assert [len(each) for each in bucket.read().position["empty"]] == [12, 12]
+
+
+@pytest.mark.parametrize("format_", ["json", "csv"])
+def test_an_object_without_a_byte_needs_no_note(bucket_of: MakeBucket, format_: str) -> None:
+    bucket = bucket_of(format_)
+    bucket.put("_SUCCESS", b"")
+    assert bucket.read().batches == []
 
 
 def test_a_note_of_an_empty_object_goes_with_the_object(bucket_of: MakeBucket) -> None:
     bucket = bucket_of("json")
-    bucket.put("1", b"")
-    first = bucket.read()
+    bucket.put("1", b"\n")
+    first = bucket.read().position
+    bucket.put("2", b"\n")
+    both = bucket.read(first).position
+    assert len(both["empty"]) == 2
     bucket.delete("1")
-    etag = bucket.put("2", b"")
-    assert bucket.read(first.position).position["empty"] == [[PREFIX + "2", etag]]
+    bucket.put("3", json_of(1))
+    assert set(bucket.read(both).position["empty"]) == set(both["empty"]) - set(first["empty"])
 
 
 def test_an_object_that_is_removed_before_it_is_read_may_come_again(bucket_of: MakeBucket) -> None:

@@ -119,3 +119,19 @@ def test_old_versions_are_kept_unless_the_archive_is_skipped(
         update(glue, name, SkipArchive=skip_archive)
     versions = glue.get_table_versions(DatabaseName=name["DatabaseName"], TableName="t")["TableVersions"]
     assert len(versions) == kept
+
+
+COLUMN = {"Name": "a", "Type": "int"}
+REFUSED = {
+    "a long comment": {"StorageDescriptor": {"Columns": [{**COLUMN, "Comment": "a" * 256}]}},
+    "two lines": {"StorageDescriptor": {"Columns": [COLUMN, {**COLUMN, "Comment": "a\nb"}]}},
+    "a long parameter": {"Parameters": {"position": "a" * 512_001}},
+}
+
+
+@pytest.mark.parametrize("values", REFUSED.values(), ids=REFUSED)
+def test_a_table_that_aws_would_not_take_is_refused(table: tuple[Any, dict[str, Any]], values: dict[str, Any]) -> None:
+    glue, name = table
+    for call, named in ((glue.create_table, "another"), (glue.update_table, name["Name"])):
+        with pytest.raises(ClientError, match=r"1 validation error detected: .*failed to satisfy constraint"):
+            call(DatabaseName=name["DatabaseName"], TableInput={"Name": named, **values})

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from pyiceberg.io.pyarrow import schema_to_pyarrow
 
-from ingestion.contract import load_contract
+from ingestion.contract import Field, Type, load_contract
 from ingestion.schemas import (
     arrow_schema,
     iceberg_schema,
@@ -72,6 +72,15 @@ def _plain(type_: pa.DataType) -> pa.DataType:
     if pa.types.is_list(type_) or pa.types.is_large_list(type_):
         return pa.list_(pa.field("element", _plain(type_.value_type), nullable=type_.value_field.nullable))
     return {pa.large_string(): pa.string(), pa.large_binary(): pa.binary()}.get(type_, type_)
+
+
+def test_a_long_description_is_one_line_as_short_as_glue_takes_it() -> None:
+    field = Field("weight", Type("bigint", ()), "In grams.\n" + "It is weighed twice. " * 20 + "\n", required=True)
+    (told,) = iceberg_schema([field]).fields
+    assert told.doc is not None
+    assert told.doc.startswith("In grams. It is weighed twice. It")
+    assert told.doc.endswith(" ...")
+    assert len(told.doc) <= 255
 
 
 def test_iceberg_ids_are_unique_and_descriptions_are_docs(tmp_path: Path) -> None:
