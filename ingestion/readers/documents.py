@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -18,7 +19,6 @@ from itertools import groupby
 import duckdb
 import pyarrow as pa
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BORDER = re.compile(rb"\}\s*\{")
 _START = re.compile(r"(?<![:,\[\s])\s*([{\[])")
 # An end inside of `-Infinity`, or of an escape, is told at where that begins.
@@ -58,8 +58,8 @@ def documents(blocks: Iterable[bytes], longest: int) -> Iterator[Documents]:
         try:
             for block in blocks:
                 data = rest + block
-                if not base and data.startswith(_BYTE_ORDER_MARK):
-                    data, base = data.removeprefix(_BYTE_ORDER_MARK), len(_BYTE_ORDER_MARK)
+                if not base and data.startswith(BOM_UTF8):
+                    data, base = data.removeprefix(BOM_UTF8), len(BOM_UTF8)
                 found, kept = _next(connection, data, base, longest)
                 yield found
                 rest, base = data[kept:], base + kept

@@ -20,6 +20,7 @@ import json
 import logging
 import tempfile
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -44,7 +45,6 @@ logger = logging.getLogger(__name__)
 LONGEST_RECORD = 10 * 1024 * 1024
 _BLOCK = 8 * 1024 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _PARQUET_ROWS = 16_384
 # How often all of a Firehose prefix is listed, for an object that came later than the contract's look-back allows.
 _WHOLE_EVERY = timedelta(days=1)
@@ -369,10 +369,12 @@ def losses(client: S3Client, contract: Contract, bucket: str) -> list[str]:
     if not errors:
         return []
     newest = max(errors, key=lambda entry: entry["LastModified"])
-    count = f"{len(errors):,}{' or more' if len(errors) == _MOST_ERRORS else ''}"
+    # Keys are listed by the hour, oldest first: of more than were listed, the newest is not known.
+    all_of_them = len(errors) < _MOST_ERRORS
+    count, which = (f"{len(errors):,}", "the newest") if all_of_them else (f"{len(errors):,} or more", "one of them")
     return [
         f"{contract.name}: Firehose could not process the records of {count} objects under"
-        f" s3://{bucket}/{source.error_prefix}, the newest {newest['Key']} of {newest['LastModified']:%Y-%m-%d %H:%M}"
+        f" s3://{bucket}/{source.error_prefix}, {which} {newest['Key']} of {newest['LastModified']:%Y-%m-%d %H:%M}"
         " UTC. Each line tells errorCode and errorMessage, and has the record in base64 as rawData. Mend the cause, put"
         " the records again, then remove the objects."
     ]
@@ -439,7 +441,7 @@ def _split(blocks: Iterator[bytes], delimiter: str) -> Iterator[list[bytes]]:
     rest = b""
     first = True
     for block in blocks:
-        data = rest + (block.removeprefix(_BYTE_ORDER_MARK) if first else block)
+        data = rest + (block.removeprefix(BOM_UTF8) if first else block)
         first = False
         lines = data.split(b"\n")
         lines, rest = _join_quoted(lines[:-1], lines[-1], delimiter.encode())

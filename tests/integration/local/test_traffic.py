@@ -20,6 +20,7 @@ from infra.local.provision import SHARDS, Provisioned, provision
 from infra.local.weather import observations
 from ingestion.contract import Contract, load_contracts
 from ingestion.decode import decode
+from ingestion.readers import objects
 from ingestion.readers.arrivals import receive
 from ingestion.readers.kinesis import KinesisReader
 from ingestion.readers.objects import ObjectReader, losses
@@ -211,7 +212,9 @@ def test_the_weather_is_delivered_once_and_holds_the_contract(
     assert losses(s3, contracts["weather"], settings.landing_bucket) == []
 
 
-def test_what_firehose_cannot_process_is_told(settings: Settings, client: Any, contracts: dict[str, Contract]) -> None:
+def test_what_firehose_cannot_process_is_told(
+    settings: Settings, client: Any, contracts: dict[str, Contract], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The producer sends what it does not send zipped to a delivery stream that unzips."""
     firehose, s3, name = client(settings, "firehose"), client(settings, "s3"), settings.stream_name("weather")
     zipped = {"Type": "Decompression", "Parameters": [{"ParameterName": "CompressionFormat", "ParameterValue": "GZIP"}]}
@@ -225,7 +228,11 @@ def test_what_firehose_cannot_process_is_told(settings: Settings, client: Any, c
     traffic.await_delivery(firehose, name, time.monotonic())
     (told,) = losses(s3, contracts["weather"], settings.landing_bucket)
     assert "Firehose could not process the records of 1 objects under" in told
-    assert "errors/firehose/weather/decompression-failed/" in told
+    assert "the newest errors/firehose/weather/decompression-failed/" in told
+    monkeypatch.setattr(objects, "_MOST_ERRORS", 1)
+    (told,) = losses(s3, contracts["weather"], settings.landing_bucket)
+    assert "1 or more objects" in told
+    assert "one of them errors/firehose/weather/" in told
 
 
 def test_provisioning_creates_what_the_contracts_need_once(
