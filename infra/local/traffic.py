@@ -18,6 +18,7 @@ from infra.local.errors import LocalServicesError, StreamAlreadyPlayedError
 from infra.local.flights import data_file, events
 from infra.local.weather import observations
 from ingestion.contract import Contract, ObjectSource
+from ingestion.readers.kinesis import list_shards
 
 MAX_CALL_RECORDS = 500
 MAX_CALL_BYTES = 5 * 1024 * 1024
@@ -297,11 +298,9 @@ def _mark(kinesis: Any, stream: str, mark: Mark) -> None:
 
 def _shard_ranges(kinesis: Any, stream: str) -> list[range]:
     """The ranges of hash keys of the open shards."""
-    pages = kinesis.get_paginator("list_shards").paginate(StreamName=stream)
-    shards = [shard for page in pages for shard in page["Shards"]]
     return [
         range(int(shard["HashKeyRange"]["StartingHashKey"]), int(shard["HashKeyRange"]["EndingHashKey"]) + 1)
-        for shard in shards
+        for shard in list_shards(kinesis, stream)
         if "EndingSequenceNumber" not in shard["SequenceNumberRange"]
     ]
 

@@ -7,16 +7,17 @@ anew says nothing of the new one, and its `ended` shards would never be read.
 
 A batch ends on a whole Kinesis record, so the position needs no sub-sequence number; provenance has it.
 
-`read_at` is when the stream was read up to its tip last. Where that is longer ago than the stream keeps its records,
-some may have gone unread: that is logged, and kept in the position as one of its `gaps`. So that a silent stream is not
-taken for one, `read_at` is renewed while nothing comes.
+`read_at` is when the stream was read up to its tip last, or else when its first reading began. Where that is longer ago
+than the stream keeps its records, some may have gone unread, also of shards that are not listed any more: that is
+logged, and kept in the position as one of its `gaps`. So that a silent stream is not taken for one, `read_at` is
+renewed while nothing comes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -35,7 +36,7 @@ from ingestion.schemas import arrow_schema, provenance_fields
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
-    from mypy_boto3_kinesis.type_defs import GetRecordsOutputTypeDef, RecordTypeDef
+    from mypy_boto3_kinesis.type_defs import GetRecordsOutputTypeDef, RecordTypeDef, ShardTypeDef
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class _Shard:
     shard_id: str
     sequence_number: str | None
     iterator: str | None
+    parents: tuple[str, ...]
     at_tip: bool = False
 
     @property
@@ -81,12 +83,12 @@ class _Stream:
 class _Reach:
     """What of a position is not told by the shards: when the tip was reached last, and what was lost before."""
 
-    read_at: str | None
+    read_at: str
     gaps: list[dict[str, str]]
 
     def is_old(self, now: datetime, age: timedelta) -> bool:
         """Whether the tip was reached longer ago than an age."""
-        return self.read_at is not None and now - datetime.fromisoformat(self.read_at) > age
+        return now - datetime.fromisoformat(self.read_at) > age
 
 
 @dataclass
@@ -139,8 +141,8 @@ class KinesisReader:
         stream = self._describe()
         position = self._own(position or {}, stream.identity)
         shards = self._open(position)
-        reach = _Reach(position.get("read_at"), list(position.get("gaps", ())))
-        gaps = self._gaps(shards, reach, started, stream.retention)
+        reach = _Reach(position.get("read_at", _seconds(started)), list(position.get("gaps", ())))
+        gaps = self._gaps(position, shards, reach, started, stream.retention)
         reach.gaps = [*reach.gaps, *gaps][-_MOST_GAPS:]
         ended = {shard.shard_id for shard in shards if shard.ended}
         with ThreadPoolExecutor(_SHARDS_AT_ONCE, thread_name_prefix="shard") as pool:
@@ -155,7 +157,7 @@ class KinesisReader:
                     yield self._batch(buffer, shards, stream.identity, reach)
                     buffer, moved, ended = _Buffer(), False, {s.shard_id for s in shards if s.ended}
             if moved or {s.shard_id for s in shards if s.ended} != ended:
-                reach.read_at = started.astimezone(UTC).isoformat(timespec="seconds")
+                reach.read_at = _seconds(started)
                 yield self._batch(buffer, shards, stream.identity, reach)
 
     def _batch(self, buffer: _Buffer, shards: Sequence[_Shard], stream: str, reach: _Reach) -> Batch:
@@ -172,31 +174,31 @@ class KinesisReader:
             "stream": stream,
             "shards": {s.shard_id: s.sequence_number for s in shards if s.sequence_number and not s.ended},
             "ended": sorted(s.shard_id for s in shards if s.ended),
+            "read_at": reach.read_at,
         }
-        if reach.read_at:
-            position["read_at"] = reach.read_at
         if reach.gaps:
             position["gaps"] = list(reach.gaps)
         return Batch([Records(pa.array(buffer.payload, pa.binary()), provenance, Json())], position)
 
     def _gaps(
-        self, shards: Sequence[_Shard], reach: _Reach, now: datetime, retention: timedelta
+        self, position: Position, shards: Sequence[_Shard], reach: _Reach, now: datetime, retention: timedelta
     ) -> list[dict[str, str]]:
         """Shards whose records may have been removed by the stream's retention before they were read."""
-        if not reach.read_at or not reach.is_old(now, retention):
+        if not reach.is_old(now, retention):
             return []
-        until = (now - retention).astimezone(UTC).isoformat(timespec="seconds")
+        until = _seconds(now - retention)
+        told = {(gap["shard"], gap["from"]) for gap in reach.gaps}  # by a run that broke off
         gaps: list[dict[str, str]] = []
-        for shard in shards:
-            if shard.ended or not shard.sequence_number or self._keeps(shard.shard_id, shard.sequence_number):
+        for shard_id in self._overtaken(position, shards):
+            if (shard_id, reach.read_at) in told:
                 continue
-            gaps.append({"shard": shard.shard_id, "from": reach.read_at, "to": until})
+            gaps.append({"shard": shard_id, "from": reach.read_at, "to": until})
             logger.error(
                 "%s: shard %s of %s was read last at %s, and the stream has removed what is older than %s: records that"
-                " arrived in between, if any, are gone. Send them again; land more often than every %s hours, or raise"
-                " the stream's retention.",
+                " arrived in between, in it or in what it was split or merged into, if any, are gone. Send them again;"
+                " land more often than every %s hours, or raise the stream's retention.",
                 self._contract.name,
-                shard.shard_id,
+                shard_id,
                 self._stream,
                 reach.read_at,
                 until,
@@ -204,31 +206,59 @@ class KinesisReader:
             )
         return gaps
 
+    def _overtaken(self, position: Position, shards: Sequence[_Shard]) -> Iterator[str]:
+        """Of which shards it is not known that they still have all that was not read, all of it being kept no longer.
+
+        One that is not listed any more was closed, and its last record removed. One of which no record was ever read
+        may have had some, unless it came out of a shard that had not ended then: that one tells, for both.
+        """
+        read = position.get("shards", {})
+        yield from sorted(read.keys() - {shard.shard_id for shard in shards})
+        told_for = set(read)
+        for shard in sorted(shards, key=lambda each: each.shard_id):  # a child's identifier is above its parents'
+            if shard.ended:
+                continue
+            if shard.sequence_number:
+                if not self._keeps(shard.shard_id, shard.sequence_number):
+                    yield shard.shard_id
+            elif told_for.isdisjoint(shard.parents):
+                yield shard.shard_id
+            else:
+                told_for.add(shard.shard_id)
+
     def _keeps(self, shard_id: str, sequence_number: str) -> bool:
         """Whether the shard still has the record that was read last: then it has all that came after it."""
-        oldest = self._retrying()(self._client.get_records, ShardIterator=self._iterator(shard_id, None), Limit=1)
-        return bool(oldest["Records"]) and int(oldest["Records"][0]["SequenceNumber"]) <= int(sequence_number)
+        iterator: str | None = self._iterator(shard_id, None)
+        while iterator:
+            answer = _retrying()(self._client.get_records, ShardIterator=iterator, Limit=1)
+            if answer["Records"]:
+                return int(answer["Records"][0]["SequenceNumber"]) <= int(sequence_number)
+            # A page may be empty though records follow.
+            iterator = None if answer.get("MillisBehindLatest") == 0 else answer.get("NextShardIterator")
+        return False
 
     def _open(self, position: Position) -> list[_Shard]:
         """All shards that the stream lists, each with an iterator at the position."""
         read, ended = position.get("shards", {}), set(position.get("ended", ()))
-        return [
-            _Shard(shard_id, read.get(shard_id), None)
-            if shard_id in ended
-            else _Shard(shard_id, read.get(shard_id), self._iterator(shard_id, read.get(shard_id)))
-            for shard_id in self._shard_ids()
-        ]
+        shards: list[_Shard] = []
+        for listed in list_shards(self._client, self._stream):
+            shard_id = listed["ShardId"]
+            number = read.get(shard_id)
+            iterator = None if shard_id in ended else self._iterator(shard_id, number)
+            parents = (listed.get("ParentShardId"), listed.get("AdjacentParentShardId"))
+            shards.append(_Shard(shard_id, number, iterator, tuple(parent for parent in parents if parent)))
+        return shards
 
     def _describe(self) -> _Stream:
         try:
-            answer = self._retrying()(self._client.describe_stream_summary, StreamName=self._stream)
+            answer = _retrying()(self._client.describe_stream_summary, StreamName=self._stream)
         except self._client.exceptions.ResourceNotFoundException as error:
             raise SourceError(
                 f"{self._contract.name}: there is no Kinesis stream {self._stream!r}. Create it (`terraform apply`;"
                 f" locally `watershed up`), or mend the contract's stream in {self._contract.path}."
             ) from error
         summary = answer["StreamDescriptionSummary"]
-        created = summary["StreamCreationTimestamp"].astimezone(UTC).isoformat(timespec="seconds")
+        created = _seconds(summary["StreamCreationTimestamp"])
         return _Stream(f"{self._stream} of {created}", timedelta(hours=summary["RetentionPeriodHours"]))
 
     def _own(self, position: Position, stream: str) -> Position:
@@ -245,18 +275,13 @@ class KinesisReader:
         )
         return {}
 
-    def _shard_ids(self) -> list[str]:
-        paginator = self._client.get_paginator("list_shards")
-        pages = self._retrying()(lambda: list(paginator.paginate(StreamName=self._stream)))
-        return [shard["ShardId"] for page in pages for shard in page["Shards"]]
-
     def _iterator(self, shard_id: str, sequence_number: str | None) -> str:
         start: dict[str, Any] = (
             {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": sequence_number}
             if sequence_number
             else {"ShardIteratorType": "TRIM_HORIZON"}
         )
-        answer = self._retrying()(self._client.get_shard_iterator, StreamName=self._stream, ShardId=shard_id, **start)
+        answer = _retrying()(self._client.get_shard_iterator, StreamName=self._stream, ShardId=shard_id, **start)
         return answer["ShardIterator"]
 
     def _page(self, shard: _Shard, started: datetime) -> list[RecordTypeDef]:
@@ -272,7 +297,7 @@ class KinesisReader:
 
     def _get_records(self, shard: _Shard) -> GetRecordsOutputTypeDef:
         assert shard.iterator, "only shards that have not ended are read"
-        for attempt in self._retrying():
+        for attempt in _retrying():
             with attempt:
                 try:
                     return self._client.get_records(ShardIterator=shard.iterator, Limit=_RECORDS_A_CALL)
@@ -282,23 +307,28 @@ class KinesisReader:
                     return self._client.get_records(ShardIterator=shard.iterator, Limit=_RECORDS_A_CALL)
         raise AssertionError("the loop above returns or raises")
 
-    def _retrying(self) -> Retrying:
-        """Back off while the stream throttles: exponentially, with jitter, up to five minutes in all."""
-        return Retrying(
-            retry=retry_if_exception(_is_throttle),
-            wait=wait_random_exponential(multiplier=0.2, max=10),
-            stop=stop_after_delay(_GIVE_UP_AFTER_SECONDS),
-            before_sleep=before_sleep_log(logger, logging.WARNING),
-            reraise=True,
-        )
+
+def list_shards(client: KinesisClient, stream: str) -> list[ShardTypeDef]:
+    """All shards that a stream lists, in their order. Throttling is waited out, up to five minutes a page.
+
+    botocore's paginator would name the stream beside the token, which AWS refuses on the second page, after 1,000
+    shards: https://docs.aws.amazon.com/kinesis/latest/APIReference/API_ListShards.html
+    """
+    answer = _retrying()(client.list_shards, StreamName=stream)
+    shards = list(answer["Shards"])
+    while token := answer.get("NextToken"):
+        answer = _retrying()(client.list_shards, NextToken=token)
+        shards += answer["Shards"]
+    return shards
 
 
 def losses(contract: Contract, position: Position, now: datetime) -> list[str]:
-    """What of the stream went unread, of the last week: a sentence for each gap in a position."""
+    """What of the stream may have gone unread, of the last week: a sentence for each gap in a position."""
     recent = [gap for gap in position.get("gaps", ()) if now - datetime.fromisoformat(gap["to"]) < _GAPS_TOLD_FOR]
     return [
-        f"{contract.name}: what arrived in shard {gap['shard']} from {gap['from']} to {gap['to']} was removed by the"
-        " stream's retention before it was read. Send it again; land more often, or raise the stream's retention."
+        f"{contract.name}: what arrived in shard {gap['shard']}, or in what it was split or merged into, from"
+        f" {gap['from']} to {gap['to']} may have been removed by the stream's retention before it was read. Send it"
+        " again; land more often, or raise the stream's retention."
         for gap in recent
     ]
 
@@ -317,9 +347,24 @@ def deaggregate(data: bytes) -> list[bytes]:
     return [record.data for record in message.records]
 
 
+def _retrying() -> Retrying:
+    """Back off while the stream throttles: exponentially, with jitter, up to five minutes in all."""
+    return Retrying(
+        retry=retry_if_exception(_is_throttle),
+        wait=wait_random_exponential(multiplier=0.2, max=10),
+        stop=stop_after_delay(_GIVE_UP_AFTER_SECONDS),
+        before_sleep=before_sleep_log(logger, logging.WARNING),
+        reraise=True,
+    )
+
+
 def _is_throttle(error: BaseException) -> bool:
     return isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") in _THROTTLES
 
 
 def _naive_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def _seconds(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds")

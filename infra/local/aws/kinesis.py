@@ -10,7 +10,10 @@ What moto does otherwise, and what each would hide in a reader or a writer:
 - GetRecords has no limit of its own (AWS: 10,000 records or 10 MiB), PutRecord takes a record of any size (AWS: 1 MiB
   unless the stream allows more, up to 10 MiB);
 - sequence numbers are small integers (AWS: some 186 bits): a reader that keeps them in 64 bits passes;
-- records are kept for ever (AWS: for the stream's retention): what a reader that comes late has lost is still there.
+- records are kept for ever (AWS: for the stream's retention): what a reader that comes late has lost is still there;
+- a closed shard is listed for ever (AWS: until its last record has expired): such a reader still finds it;
+- ListShards takes a stream's name beside a token (AWS refuses that) and lists 10,000 shards a page (AWS: 1,000 unless
+  asked for more): a reader that never gets past the first page passes.
 
 A test makes a stream's records older than they are by a tag of the stream: `clock:hours-ahead`.
 Throttling is off. A test turns it on, for one stream, by a tag of the stream: `throttle:<action>` with a count. The
@@ -21,6 +24,7 @@ such a call up to five times.
 from __future__ import annotations
 
 import time
+from base64 import b64decode, b64encode
 from bisect import bisect_right
 from itertools import count
 from threading import RLock
@@ -42,6 +46,9 @@ from infra.local.aws.extensions import route
 MAX_RECORDS_READ = 10_000
 MAX_BYTES_READ = 10 * 1024 * 1024
 MAX_BYTES_WRITTEN = 10 * 1024 * 1024
+# https://docs.aws.amazon.com/kinesis/latest/APIReference/API_ListShards.html
+DEFAULT_SHARDS_LISTED = 1000
+MAX_SHARDS_LISTED = 10_000
 DEFAULT_MAX_RECORD_KIB = 1024
 LARGEST_MAX_RECORD_KIB = 10_240
 
@@ -78,6 +85,7 @@ class OrderedShard(Shard):
         super().__init__(*arguments, **parents)
         self.starting_sequence_number = starting_sequence_number
         self.ending_sequence_number: int | None = None
+        self.closed_at: float | None = None
         self.sequence_numbers: list[int] = []
 
     def append(self, record: Record) -> None:
@@ -89,6 +97,7 @@ class OrderedShard(Shard):
         """Take no more records."""
         self.is_open = False
         self.ending_sequence_number = ending_sequence_number
+        self.closed_at = time.time()
 
     def get_min_sequence_number(self) -> int:
         """Where the shard starts."""
@@ -129,6 +138,10 @@ class OrderedShard(Shard):
             del self.records[self.sequence_numbers[kept]]
             kept += 1
         del self.sequence_numbers[:kept]
+
+    def is_expired(self, before: float) -> bool:
+        """Whether the shard was closed before a time (seconds since 1970) up to which all records were removed."""
+        return self.closed_at is not None and self.closed_at < before
 
     def is_read_to_its_end(self, last_sequence_id: int) -> bool:
         """Whether no record can ever come after `last_sequence_id`."""
@@ -224,6 +237,15 @@ class OrderedStream(Stream):
         """When the oldest record arrived that retention keeps, in seconds since 1970."""
         ahead = float(self.tags.get(CLOCK_TAG, 0))
         return time.time() + (ahead - self.retention_period_hours) * 3600
+
+    def listed_after(self, shard_id: str) -> list[OrderedShard]:
+        """The shards above an identifier, in the order of theirs, without those that have expired.
+
+        https://docs.aws.amazon.com/kinesis/latest/APIReference/API_ListShards.html
+        """
+        before = self.oldest_kept()
+        ordered = (cast(OrderedShard, self.shards[each]) for each in sorted(self.shards) if each > shard_id)
+        return [shard for shard in ordered if not shard.is_expired(before)]
 
     def take_throttle(self, action: str) -> bool:
         """Whether this call is to be refused; counts it down."""
@@ -349,6 +371,25 @@ class OrderedKinesisResponse(KinesisResponse):
         self.backend.stream(self._get_param("StreamARN"), None).max_record_kib = size
         return EmptyResult()
 
+    def list_shards(self) -> ActionResult:
+        """ListShards. A token names the stream and the last shard of the page before."""
+        token, limit = self._get_param("NextToken"), self._get_param("MaxResults", DEFAULT_SHARDS_LISTED)
+        if not 1 <= limit <= MAX_SHARDS_LISTED:
+            raise ValidationError(limit, "maxResults", f"Member must be from 1 to {MAX_SHARDS_LISTED}")
+        arn, name, last = self._get_param("StreamARN"), self._get_param("StreamName"), ""
+        if token:
+            for parameter in ("StreamName", "StreamARN"):
+                if self._get_param(parameter):
+                    raise InvalidArgumentError(f"NextToken and {parameter} cannot be provided together.")
+            name, last = _decomposed_list_token(token)
+        stream = self.backend.stream(arn, name)
+        shards = stream.listed_after(last)
+        page = shards[:limit]
+        answer: dict[str, Any] = {"Shards": [shard.to_json() for shard in page]}
+        if len(shards) > limit:
+            answer["NextToken"] = b64encode(f"{stream.stream_name}:{page[-1].shard_id}".encode()).decode()
+        return ActionResult(answer)
+
     def get_records(self) -> ActionResult:
         """GetRecords."""
         return ActionResult(self.backend.read(self._get_param("ShardIterator"), self._get_param("Limit")))
@@ -372,6 +413,14 @@ def _children(stream: Stream, shard_id: str) -> list[dict[str, Any]]:
         for child in stream.shards.values()
         if shard_id in (child.parent, child.adjacent_parent)
     ]
+
+
+def _decomposed_list_token(token: str) -> tuple[str, str]:
+    try:
+        stream_name, shard_id = b64decode(token, validate=True).decode().split(":")
+    except ValueError:  # that of an encoding is one, too
+        raise InvalidArgumentError("NextToken is not one that ListShards gave.") from None
+    return stream_name, shard_id
 
 
 def _decoded_bytes(base64: str) -> int:

@@ -19,7 +19,7 @@ import ingestion.readers.kinesis
 from infra.local.aws.kinesis import CLOCK_TAG, THROTTLE_TAG
 from ingestion.contract import Contract
 from ingestion.errors import SourceError
-from ingestion.readers.kinesis import KinesisReader, losses
+from ingestion.readers.kinesis import KinesisReader, list_shards, losses
 from ingestion.records import Batch, Position
 from orchestration.settings import Settings
 
@@ -405,7 +405,7 @@ def test_what_retention_removed_before_it_was_read_is_told(
     assert "if any, are gone. Send them again" in caplog.text
     assert stream.read(second.position, hours=25).batches == []
     now = datetime.now(UTC) + timedelta(hours=25)
-    assert "was removed by the stream's retention" in losses(stream.contract, second.position, now)[0]
+    assert "may have been removed by the stream's retention" in losses(stream.contract, second.position, now)[0]
     assert losses(stream.contract, second.position, now + timedelta(days=8)) == []
 
 
@@ -418,3 +418,135 @@ def test_a_silent_stream_is_not_taken_for_one_that_lost_records(stream_of: MakeS
         assert stream.read(position, hours=hours - 2).batches == []
         position = stream.read(position, hours=hours).position
     assert "gaps" not in position
+
+
+def test_what_retention_took_along_with_its_shard_is_told(
+    stream_of: MakeStream, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Resharded during an outage: the shard with the unread rest is not listed any more, its children begin anew."""
+    stream = stream_of()
+    stream.put(1)
+    first = stream.read()
+    parent = stream.shards()[0]
+    stream.put(2)
+    stream.split()
+    stream.pass_hours(25)
+    assert parent not in stream.shards()
+    second = stream.read(first.position, hours=25)
+    assert second.numbers == []
+    assert [(gap["shard"], gap["from"]) for gap in second.position["gaps"]] == [(parent, first.position["read_at"])]
+    assert f"shard {parent} of {stream.name} was read last at" in caplog.text
+    assert stream.read(second.position, hours=25).batches == []
+
+
+def test_what_retention_took_of_a_shard_that_had_nothing_before_is_told(stream_of: MakeStream) -> None:
+    stream = stream_of(2)
+    stream.put(1, key="a")
+    first = stream.read()
+    (quiet,) = set(stream.shards()) - set(first.position["shards"])
+    stream.put(*range(2, 20))
+    stream.pass_hours(25)
+    assert quiet in [gap["shard"] for gap in stream.read(first.position, hours=25).position["gaps"]]
+
+
+def test_of_a_shard_that_was_read_to_its_end_nothing_is_said_to_be_lost(stream_of: MakeStream) -> None:
+    """Of what it was split into, something may be: these were there when the stream was read, and had no record."""
+    stream = stream_of()
+    stream.put(1)
+    parent = stream.shards()[0]
+    stream.split()
+    first = stream.read()
+    assert first.position["ended"] == [parent]
+    stream.pass_hours(25)
+    assert [gap["shard"] for gap in stream.read(first.position, hours=25).position["gaps"]] == stream.shards()
+
+
+def test_late_but_with_all_records_still_kept_nothing_is_said_to_be_lost(stream_of: MakeStream) -> None:
+    """Neither of a shard that still has the record that was read last, nor of those that came out of it since."""
+    stream = stream_of()
+    stream.put(1)
+    first = stream.read()
+    stream.split(0)
+    stream.split(1)
+    stream.put(2)
+    second = stream.read(first.position, hours=25)
+    assert second.numbers == [2]
+    assert "gaps" not in second.position
+
+
+def test_an_empty_page_does_not_say_that_a_record_is_gone(stream_of: MakeStream) -> None:
+    """GetRecords may return none before it comes to those that there are."""
+    stream = stream_of()
+    stream.put(1)
+    first = stream.read()
+    stream.put(2)
+
+    class Halting:
+        halted = False
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(stream.client, name)
+
+        def get_records(self, **arguments: Any) -> Any:
+            if self.halted:
+                return stream.client.get_records(**arguments)
+            self.halted = True
+            return {"Records": [], "NextShardIterator": arguments["ShardIterator"], "MillisBehindLatest": 5000}
+
+    second = stream.read(first.position, hours=25, client=Halting())
+    assert second.numbers == [2]
+    assert "gaps" not in second.position
+
+
+def test_what_is_lost_is_told_once_though_the_run_that_found_it_breaks_off(
+    stream_of: MakeStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingestion.readers.kinesis, "_RECORDS_A_CALL", 1)
+    stream = stream_of(2)
+    stream.put(1, key="a")
+    first = stream.read()
+    (quiet,) = set(stream.shards()) - set(first.position["shards"])
+    stream.put(2, 3, key="a")
+    position: Any = first.position
+    for hours in (25, 26):
+        position = next(stream.reader(max_bytes=1, hours=hours).batches(position)).position
+    assert [gap["shard"] for gap in position["gaps"]] == [quiet]
+
+
+def test_a_first_reading_that_broke_off_counts_from_its_start(
+    stream_of: MakeStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingestion.readers.kinesis, "_RECORDS_A_CALL", 1)
+    stream = stream_of()
+    stream.put(1, 2)
+    broken_off = next(stream.reader(max_bytes=1).batches(None)).position
+    stream.pass_hours(25)
+    assert [gap["shard"] for gap in stream.read(broken_off, hours=25).position["gaps"]] == stream.shards()
+
+
+class Paging:
+    """A client that lists two shards a page, as AWS lists a thousand."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.listed: list[dict[str, Any]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.client, name)
+
+    def list_shards(self, **arguments: Any) -> Any:
+        self.listed.append(arguments)
+        return self.client.list_shards(**arguments, MaxResults=2)
+
+
+def test_shards_beyond_the_first_page_are_read(stream_of: MakeStream) -> None:
+    stream = stream_of(5)
+    stream.put(*range(50))
+    client = Paging(stream.client)
+    assert sorted(stream.read(client=client).numbers) == list(range(50))
+    assert [sorted(call) for call in client.listed] == [["StreamName"], ["NextToken"], ["NextToken"]]
+
+
+def test_more_than_a_thousand_shards_are_listed(stream_of: MakeStream) -> None:
+    stream = stream_of(1001)
+    assert len({shard["ShardId"] for shard in list_shards(stream.client, stream.name)}) == 1001

@@ -10,7 +10,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from infra.local.aws.kinesis import THROTTLE_TAG
+from infra.local.aws.kinesis import CLOCK_TAG, THROTTLE_TAG
 from orchestration.settings import Settings
 
 MIB = 1024 * 1024
@@ -196,6 +196,41 @@ def test_a_stream_is_found_by_its_arn(kinesis: Any, stream: str) -> None:
     kinesis.put_record(StreamARN=arn, PartitionKey="k", Data=b"x")
     start = kinesis.get_shard_iterator(StreamARN=arn, ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON")
     assert len(kinesis.get_records(StreamARN=arn, ShardIterator=start["ShardIterator"])["Records"]) == 1
+
+
+def test_shards_come_in_pages_of_a_thousand_and_the_next_page_by_its_token_alone(
+    kinesis: Any, fresh_settings: Settings
+) -> None:
+    stream = create(kinesis, fresh_settings, shards=1001)
+    first = kinesis.list_shards(StreamName=stream)
+    assert len(first["Shards"]) == 1000
+    (last,) = kinesis.list_shards(NextToken=first["NextToken"])["Shards"]
+    assert last["ShardId"] == "shardId-000000001000"
+    assert "NextToken" not in kinesis.list_shards(StreamName=stream, MaxResults=10_000)
+    arn = kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamARN"]
+    for parameter, value in (("StreamName", stream), ("StreamARN", arn)):
+        with pytest.raises(kinesis.exceptions.InvalidArgumentException, match=f"NextToken and {parameter} cannot be"):
+            kinesis.list_shards(NextToken=first["NextToken"], **{parameter: value})
+    with pytest.raises(kinesis.exceptions.InvalidArgumentException, match="NextToken and StreamName cannot be"):
+        list(kinesis.get_paginator("list_shards").paginate(StreamName=stream))
+    with pytest.raises(kinesis.exceptions.InvalidArgumentException, match="NextToken is not one"):
+        kinesis.list_shards(NextToken="x")
+
+
+def test_without_the_correction_a_name_beside_a_token_passes_and_the_token_alone_does_not(plain_moto: Settings) -> None:
+    kinesis = kinesis_of(plain_moto)
+    stream = create(kinesis, plain_moto, shards=2)
+    token = kinesis.list_shards(StreamName=stream, MaxResults=1)["NextToken"]
+    assert len(kinesis.list_shards(StreamName=stream, NextToken=token)["Shards"]) == 1
+    with pytest.raises(ClientError):
+        kinesis.list_shards(NextToken=token)
+
+
+def test_a_closed_shard_is_listed_until_its_records_have_expired(kinesis: Any, stream: str) -> None:
+    kinesis.split_shard(StreamName=stream, ShardToSplit="shardId-000000000000", NewStartingHashKey=str(2**127))
+    for hours, listed in ((23, 3), (25, 2)):
+        kinesis.add_tags_to_stream(StreamName=stream, Tags={CLOCK_TAG: str(hours)})
+        assert len(shards_of(kinesis, stream)) == listed
 
 
 def test_the_highest_hash_key_has_a_shard(kinesis: Any, stream: str) -> None:
