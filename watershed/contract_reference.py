@@ -347,108 +347,113 @@ def _of_promises() -> Section:
 
 
 def _of_fields() -> Section:
-    struct = _field("bad", "object", "struct")
-    array = _field("bad", "array", "array")
-    entries = (
-        Entry(
-            "schema",
-            "list",
-            "required",
-            "Exactly one object, named as the contract",
-            (lambda document: document["schema"][0].update(name="lines"),),
-        ),
-        Entry(
-            "name",
-            "text",
-            "required",
-            "Starts with a letter a-z and holds a-z, 0-9 and `_`. Once among its neighbours",
-            (_add_field(_field("Total", "integer", "bigint")), _add_field(_field("total", "integer", "bigint"))),
-        ),
-        Entry("description", "text", "required", "With its unit", (_of_field("total", description=""),)),
-        Entry(
-            "physicalType",
-            "text",
-            "required",
-            "A type of the list below",
-            (
-                _of_field("total", physicalType="money"),
-                _of_field("state", physicalType="varchar"),
-                _of_field("total", physicalType="numeric"),
-                _of_field("ordered_at", physicalType="timestamp(3)"),
-            ),
-        ),
-        Entry(
-            "logicalType",
-            "text",
-            "required",
-            "The one of the physical type",
-            (_of_field("state", logicalType="number"),),
-        ),
-        Entry("required", "true or false", "false", "A record without it is rejected"),
-        Entry(
-            "primaryKey",
-            "true or false",
-            "false",
-            "At least one field has it, and is required. `primaryKeyPosition` orders several",
-            (_of_field("order_id", primaryKey=False), _of_field("order_id", required=False)),
-        ),
-        Entry(
-            "classification",
-            "text",
-            "none",
-            _CLASSIFICATIONS,
-        ),
-        Entry(
-            "partitioned",
-            "true or false",
-            "false",
-            "A partition key of the table; top-level fields only. `partitionKeyPosition` orders several",
-            (_of_field("address", partitioned=True),),
-        ),
-        _told(
-            "field",
-            "partitionTransform",
-            _of_field("state", **_custom(partitionTransform="identity")),
-            _of_field("ordered_at", **_custom(partitionTransform="week")),
-            what="identity, year, month, day, hour",
-        ),
-        Entry(
-            "enum",
-            "list of values",
-            "none",
-            "For varchar. Each value a text, in quotes where YAML reads it as something else",
-            (_of_field("state", enum=[{"value": True}]), _of_field("total", enum=[{"value": "1"}])),
-        ),
-        Entry(
-            "logicalTypeOptions",
-            "options",
-            "none",
-            "varchar: `pattern` (RE2), `minLength`; numbers: `minimum`, `maximum`, `exclusiveMinimum`,"
-            " `exclusiveMaximum`; array: `minItems`, `maxItems`",
-            (
-                _of_field("total", logicalTypeOptions={"multipleOf": 5}),
-                _of_field("state", logicalTypeOptions={"pattern": "(?=a)"}),
-            ),
-        ),
-        Entry(
-            "quality, unique",
-            "",
-            "none",
-            "Not held when data lands: refused",
-            (_of_field("order_id", unique=True),),
-        ),
-        Entry("properties", "list of fields", "", "Of a struct: its members", (_add_field(struct),)),
-        Entry(
-            "items",
-            "a type",
-            "",
-            "Of an array: what it consists of; it may have all that a field has",
-            (_add_field(array),),
-        ),
-    )
     text = "`schema[0].properties` lists the fields. What a record holds beside them is kept in `_unexpected`, as JSON."
-    return Section("Fields", text, _stream(), entries)
+    return Section("Fields", text, _stream(), (*_NAMES_AND_TYPES, *_PRIVACY_AND_PARTITIONS, *_RULES))
 
+
+_NAMES_AND_TYPES = (
+    Entry(
+        "schema",
+        "list",
+        "required",
+        "Exactly one object, named as the contract",
+        (lambda document: document["schema"][0].update(name="lines"),),
+    ),
+    Entry(
+        "name",
+        "text",
+        "required",
+        "Starts with a letter a-z and holds a-z, 0-9 and `_`. Once among its neighbours",
+        (_add_field(_field("Total", "integer", "bigint")), _add_field(_field("total", "integer", "bigint"))),
+    ),
+    Entry("description", "text", "required", "With its unit", (_of_field("total", description=""),)),
+    Entry(
+        "physicalType",
+        "text",
+        "required",
+        "A type of the list below",
+        (
+            _of_field("total", physicalType="money"),
+            _of_field("state", physicalType="varchar"),
+            _of_field("total", physicalType="numeric"),
+            _of_field("ordered_at", physicalType="timestamp(3)"),
+        ),
+    ),
+    Entry(
+        "logicalType",
+        "text",
+        "required",
+        "The one of the physical type",
+        (_of_field("state", logicalType="number"),),
+    ),
+    Entry("required", "true or false", "false", "A record without it is rejected"),
+    Entry(
+        "primaryKey",
+        "true or false",
+        "false",
+        "At least one field has it, and is required. `primaryKeyPosition` orders several",
+        (_of_field("order_id", primaryKey=False), _of_field("order_id", required=False)),
+    ),
+)
+_PRIVACY_AND_PARTITIONS = (
+    Entry(
+        "classification",
+        "text",
+        "none",
+        _CLASSIFICATIONS,
+    ),
+    Entry(
+        "partitioned",
+        "true or false",
+        "false",
+        "A partition key of the table; top-level fields only. `partitionKeyPosition` orders several",
+        (_of_field("address", partitioned=True),),
+    ),
+    _told(
+        "field",
+        "partitionTransform",
+        _of_field("state", **_custom(partitionTransform="identity")),
+        _of_field("ordered_at", **_custom(partitionTransform="week")),
+        what="identity, year, month, day, hour",
+    ),
+)
+_RULES = (
+    Entry(
+        "enum",
+        "list of values",
+        "none",
+        "For varchar. Each value a text, in quotes where YAML reads it as something else",
+        (_of_field("state", enum=[{"value": True}]), _of_field("total", enum=[{"value": "1"}])),
+    ),
+    Entry(
+        "logicalTypeOptions",
+        "options",
+        "none",
+        "varchar: `pattern` (RE2), `minLength`; numbers: `minimum`, `maximum`, `exclusiveMinimum`,"
+        " `exclusiveMaximum`; array: `minItems`, `maxItems`",
+        (
+            _of_field("total", logicalTypeOptions={"multipleOf": 5}),
+            _of_field("state", logicalTypeOptions={"pattern": "(?=a)"}),
+        ),
+    ),
+    Entry(
+        "quality, unique",
+        "",
+        "none",
+        "Not held when data lands: refused",
+        (_of_field("order_id", unique=True),),
+    ),
+    Entry(
+        "properties", "list of fields", "", "Of a struct: its members", (_add_field(_field("bad", "object", "struct")),)
+    ),
+    Entry(
+        "items",
+        "a type",
+        "",
+        "Of an array: what it consists of; it may have all that a field has",
+        (_add_field(_field("bad", "array", "array")),),
+    ),
+)
 
 _HEAD = """\
 # Contracts
