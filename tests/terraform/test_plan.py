@@ -42,23 +42,51 @@ LONGEST = {
     "aws_sqs_queue_policy": 8_192,
     "aws_sns_topic_policy": 30_720,
 }
-# Which names AWS takes, by resource type and attribute.
-NAMES = {
+# Which names and descriptions AWS takes, by resource type and attribute: the patterns and lengths of the service models
+# that botocore ships, and of their documentation where a model has none.
+_IAM_TEXT = r"[\t\n\r -~\u00a1-\u00ff]{0,1000}"
+_EC2_TEXT = r"[\w ._:/()#,@\[\]+=&;{}!$*-]{0,255}"
+TEXTS = {
     ("aws_iam_role", "name"): r"[\w+=,.@-]{1,64}",
+    ("aws_iam_role", "description"): _IAM_TEXT,
+    ("aws_iam_role_policy", "name"): r"[\w+=,.@-]{1,128}",
+    ("aws_iam_service_linked_role", "description"): _IAM_TEXT,
     ("aws_s3_bucket", "bucket"): r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
     ("aws_kinesis_stream", "name"): r"[a-zA-Z0-9_.-]{1,128}",
     ("aws_kinesis_firehose_delivery_stream", "name"): r"[a-zA-Z0-9_.-]{1,64}",
     ("aws_sqs_queue", "name"): r"[a-zA-Z0-9_-]{1,80}",
+    ("aws_sns_topic", "name"): r"[a-zA-Z0-9_-]{1,256}",
+    ("aws_sns_topic", "display_name"): r"[ -~]{0,100}",
     ("aws_kms_alias", "name"): r"alias/[a-zA-Z0-9/_-]{1,250}",
+    ("aws_kms_key", "description"): r".{0,8192}",
     ("aws_glue_catalog_database", "name"): r"[a-z0-9_]{1,255}",
+    ("aws_glue_catalog_database", "description"): r"[^\x00-\x1f]{0,2048}",
+    ("aws_glue_job", "name"): r"[^\x00-\x1f]{1,255}",
+    ("aws_glue_job", "description"): r"[^\x00-\x1f]{0,2048}",
+    ("aws_glue_security_configuration", "name"): r"[^\x00-\x1f]{1,255}",
     ("aws_cloudwatch_log_group", "name"): r"[\w/.#-]{1,512}",
+    ("aws_cloudwatch_log_resource_policy", "policy_name"): r"[\w.-]{1,255}",
+    ("aws_cloudwatch_metric_alarm", "alarm_name"): r"[ -~]{1,255}",
+    ("aws_cloudwatch_metric_alarm", "alarm_description"): r"(?s).{0,1024}",
+    ("aws_budgets_budget", "name"): r"(?!.*/action/)[^:\\]{1,100}",
     ("aws_athena_workgroup", "name"): r"[a-zA-Z0-9._-]{1,128}",
+    ("aws_athena_workgroup", "description"): r".{0,1024}",
     ("aws_emrserverless_application", "name"): r"[A-Za-z0-9._/#-]{1,64}",
     ("aws_redshiftserverless_namespace", "namespace_name"): r"[a-z0-9-]{3,64}",
+    ("aws_redshiftserverless_namespace", "db_name"): r"[a-z][a-z0-9_+.@-]{0,63}",
     ("aws_redshiftserverless_workgroup", "workgroup_name"): r"[a-z0-9-]{3,64}",
+    ("aws_quicksight_group", "group_name"): r"[\u0020-\u00ff]+",
+    ("aws_quicksight_group", "description"): r".{1,512}",
+    ("aws_quicksight_group_membership", "member_name"): r"[\u0020-\u00ff]{1,256}",
     ("aws_quicksight_vpc_connection", "vpc_connection_id"): r"[\w-]{1,1000}",
+    ("aws_quicksight_vpc_connection", "name"): r".{1,128}",
     ("aws_secretsmanager_secret", "name"): r"[\w/+=.@-]{1,512}",
-    ("aws_security_group", "name"): r"(?!sg-)[\w .:/()#,@+=&;{}!$*-]{1,255}",
+    ("aws_secretsmanager_secret", "description"): r".{0,2048}",
+    ("aws_security_group", "name"): r"(?!sg-)[\w .:/()#,@\[\]+=&;{}!$*-]{1,255}",
+    ("aws_security_group", "description"): _EC2_TEXT,
+    ("aws_vpc_security_group_ingress_rule", "description"): _EC2_TEXT,
+    ("aws_vpc_security_group_egress_rule", "description"): _EC2_TEXT,
+    ("aws_launch_template", "name"): r"[a-zA-Z0-9().\-/_]{3,128}",
     ("aws_opensearch_domain", "domain_name"): r"[a-z][a-z0-9-]{2,27}",
 }
 # Actions for which AWS has no resource type. Key policies are apart: `*` is the key itself there.
@@ -207,14 +235,26 @@ def test_policies_are_no_longer_than_aws_takes(environment: Plan) -> None:
     assert not too_long
 
 
-def test_names_are_such_as_aws_takes(environment: Plan) -> None:
+def test_names_and_descriptions_are_such_as_aws_takes(environment: Plan) -> None:
     wrong = [
-        (address, values[attribute])
-        for (kind, attribute), pattern in NAMES.items()
+        (address, attribute, values[attribute])
+        for (kind, attribute), pattern in TEXTS.items()
         for address, values in environment.of(kind).items()
-        if not re.fullmatch(pattern, values[attribute])
+        if values.get(attribute) is not None and not re.fullmatch(pattern, values[attribute], re.ASCII)
     ]
     assert not wrong
+
+
+def test_each_description_is_held_against_what_aws_takes(environment: Plan) -> None:
+    """Those of a resource type that is new, too."""
+    described = {
+        (resource["type"], attribute)
+        for resource in environment.document["resource_changes"]
+        if resource["mode"] == "managed"
+        for attribute, value in resource["change"]["after"].items()
+        if attribute.endswith("description") and value
+    }
+    assert described <= TEXTS.keys()
 
 
 def test_each_bucket_is_private_and_takes_tls_only(environment: Plan) -> None:

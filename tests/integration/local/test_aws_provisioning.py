@@ -78,6 +78,17 @@ def test_a_spark_application_starts_with_a_job_and_is_deleted_once_it_is_stopped
     assert spark.get_application(**named)["application"]["state"] == "TERMINATED"
 
 
+def test_a_group_and_a_rule_are_refused_a_description_with_an_apostrophe(client: Any, fresh_settings: Settings) -> None:
+    ec2, named = client("ec2"), {"GroupName": f"{fresh_settings.prefix}-described"}
+    with pytest.raises(ClientError, match=r"InvalidParameterValue.*Invalid security group description"):
+        ec2.create_security_group(**named, Description="AWS's")
+    group = ec2.create_security_group(**named, Description="Of AWS")["GroupId"]
+    described = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "10.0.0.0/8", "Description": "AWS's"}]}
+    for authorize in (ec2.authorize_security_group_ingress, ec2.authorize_security_group_egress):
+        with pytest.raises(ClientError, match=r"InvalidParameterValue.*Invalid rule description"):
+            authorize(GroupId=group, IpPermissions=[described])
+
+
 def test_a_rule_between_security_groups_keeps_its_description(client: Any, fresh_settings: Settings) -> None:
     ec2 = client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.30.0.0/16")["Vpc"]["VpcId"]

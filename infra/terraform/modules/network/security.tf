@@ -1,12 +1,13 @@
 # Who may speak to whom inside the VPC. Groups name groups, not addresses.
 
 locals {
+  # EC2 takes no apostrophe in a description of a group or a rule.
   groups = {
-    platform   = "What runs the platform's code"
+    platform   = "What runs the code of the platform"
     warehouse  = "Redshift"
     search     = "OpenSearch"
-    dashboards = "QuickSight's way into the VPC"
-    endpoints  = "Endpoints of AWS's services"
+    dashboards = "The way of QuickSight into the VPC"
+    endpoints  = "Endpoints of services of AWS"
   }
 
   # Rule => from, to and port. The one who is spoken to lets it in, the one who speaks lets it out.
@@ -70,7 +71,7 @@ resource "aws_vpc_security_group_egress_rule" "leaves" {
   for_each = local.leaves
 
   security_group_id = aws_security_group.this[each.key].id
-  description       = "To AWS's services"
+  description       = "To services of AWS"
   cidr_ipv4         = "0.0.0.0/0"
   ip_protocol       = "tcp"
   from_port         = 443
