@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
+from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import jsonschema
 import pyarrow as pa
@@ -37,6 +39,8 @@ _UNITS = {
     "d": timedelta(days=1),
     "y": timedelta(days=365),
 }
+# Of what is promised. A time so long before now is still a date.
+_LONGEST_PROMISE = timedelta(days=100 * 365)
 _DATE_TRANSFORMS = ("identity", "year", "month", "day")
 _TRANSFORMS = {"date": _DATE_TRANSFORMS, "timestamp": (*_DATE_TRANSFORMS, "hour"), "struct": (), "array": ()}
 _DEFAULT_TRANSFORM = {"timestamp": "day", "date": "identity"}
@@ -53,6 +57,7 @@ _LOGICAL_TYPES = {
     "array": "array",
 }
 _NUMBERS = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
+_GREATEST = sys.float_info.max
 # What of the standard's logicalTypeOptions is held, by type. An option that nothing holds is refused.
 _OPTIONS = {
     "varchar": {"pattern", "minLength"},
@@ -76,7 +81,7 @@ CUSTOM_PROPERTIES: Mapping[str, Mapping[str, str]] = {
         "onReplace": "What becomes of a file's rows when a new version is dropped under its key: `append` keeps them"
         " beside the new ones (default), `replace` removes them in the commit that brings the new ones.",
         "deliveryStream": "Name of the Firehose delivery stream that writes the objects, without the environment's"
-        " prefix. Keys are <location>YYYY/MM/dd/HH/, in UTC.",
+        " prefix. It writes those of one contract. Keys are <location>YYYY/MM/dd/HH/, in UTC.",
         "sourceStream": "Firehose: name of the Kinesis stream that it reads. Default: producers put records into it.",
         "compression": "Firehose: GZIP (default) or UNCOMPRESSED.",
         "bufferSeconds": "Firehose: seconds after which a buffer is delivered, 0 to 900. Default: 300.",
@@ -94,6 +99,7 @@ _PHYSICAL_TYPE = re.compile(r"^(?P<name>[a-z]+(?: precision)?)(?:\((?P<args>\d+(
 _NAME = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
 # Firehose takes 64 characters; an environment's prefix comes before.
 _STREAM_NAME = re.compile(r"^[a-zA-Z0-9_.-]{1,100}$")
+_DELIMITER = re.compile(r'[^"\r\n]')
 _DELIVERY_STREAM_NAME = re.compile(r"^[a-zA-Z0-9_.-]{1,40}$")
 
 
@@ -206,24 +212,24 @@ class Contract:
 
 
 def load_contracts(folder: Path) -> dict[str, Contract]:
-    """Every contract of a folder, by name. Raises ContractError for the first bad file, or if there is none."""
+    """Every contract of a folder, by name.
+
+    Raises:
+        ContractError: For the first bad file; for contracts that claim the same objects; if there is none.
+    """
     for path in sorted(folder.glob("*.yml")):
         raise ContractError(f"{path}: would not be read; rename it to {path.stem}.yaml")
     contracts = {path.stem: load_contract(path) for path in sorted(folder.glob("*.yaml"))}
     if not contracts:
         raise ContractError(f"{folder}: holds no contract; write one as <name>.yaml")
+    if clashes := [told for pair in combinations(contracts.values(), 2) for told in _told_clashes(*pair)]:
+        raise ContractError("\n".join(clashes))
     return contracts
 
 
 def load_contract(path: Path) -> Contract:
     """Read one contract. Raises ContractError that names every mistake with its line, field and cure."""
-    text = path.read_text(encoding="utf-8")
-    try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ContractError(f"{path}: not YAML: {error}") from error
-    if not isinstance(document, dict):
-        raise ContractError(f"{path}: empty. Write an Open Data Contract Standard document ({API_VERSION}).")
+    text, document = _read(path)
     mistakes = list(_breaches_of_standard(document)) or list(_breaches_of_platform(document, path.stem))
     if mistakes:
         places = (_place(path, text, document, where, message) for where, message in mistakes)
@@ -231,8 +237,52 @@ def load_contract(path: Path) -> Contract:
     return _contract(path, OpenDataContractStandard(**document))
 
 
+def _read(path: Path) -> tuple[str, dict[str, Any]]:
+    """The text of a file, and the document that it holds."""
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ContractError(
+            f"{path}:{line}: byte {error.start + 1} of the file, 0x{content[error.start]:02x}, is not UTF-8."
+            " Save the file in UTF-8."
+        ) from error
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ContractError(f"{path}: not YAML: {error}") from error
+    if document is None:
+        raise ContractError(f"{path}: empty. Write an Open Data Contract Standard document ({API_VERSION}).")
+    if not isinstance(document, dict):
+        raise ContractError(
+            f"{path}: holds a {type(document).__name__}, not a mapping. Write lines of `key: value`, an Open Data"
+            f" Contract Standard document ({API_VERSION})."
+        )
+    return text, document
+
+
 # What is wrong with a document: pairs of (path into the document, message with its cure).
 Mistake = tuple[Sequence[str | int], str]
+
+
+def _told_clashes(earlier: Contract, later: Contract) -> Iterator[str]:
+    """What of the later contract cannot be beside the earlier one, each with both places."""
+    if not (isinstance(earlier.source, ObjectSource) and isinstance(later.source, ObjectSource)):
+        return  # a Kinesis stream may be read by several
+    for where, message in _clashes(earlier.source, later.source):
+        line, _ = _found(*_read(earlier.path), where)
+        yield _place(later.path, *_read(later.path), where, f"{message}. The other: {earlier.path}:{line}")
+
+
+def _clashes(one: ObjectSource, other: ObjectSource) -> Iterator[Mistake]:
+    """What two contracts cannot both say; the path leads to it in either."""
+    names = [source.delivery.stream for source in (one, other) if source.delivery]
+    if len(names) == 2 and names[0] == names[1]:
+        yield ("servers", 0, "customProperties"), f"deliveryStream {names[0]!r} is there twice; write a name of its own"
+    if one.prefix.startswith(other.prefix) or other.prefix.startswith(one.prefix):
+        where = ("servers", 0, "location")
+        yield where, "lies inside another contract's or holds it, so objects would land twice; write a prefix beside it"
 
 
 @lru_cache
@@ -255,7 +305,7 @@ def _breaches_of_platform(document: dict[str, Any], stem: str) -> Iterator[Mista
         yield ("apiVersion",), f"is {document['apiVersion']!r}; write {API_VERSION}"
     if document.get("name") != stem:
         yield ("name",), f"is {document.get('name')!r}; write {stem!r}, the file's name, or rename the file"
-    if not _NAME.match(stem):
+    if not _NAME.fullmatch(stem):
         yield (), f"the name {stem!r} must be lower-case letters, digits and underscores: it names tables"
     if not document.get("domain"):
         yield (), "has no domain; write the name of the group of data sets that it belongs to"
@@ -293,7 +343,7 @@ def _breaches_of_server(document: dict[str, Any]) -> Iterator[Mistake]:
 def _breaches_of_stream(server: dict[str, Any], where: tuple[str | int, ...]) -> Iterator[Mistake]:
     if server.get("format") != "json":
         yield where, f"format is {server.get('format')!r}; write json"
-    if not _STREAM_NAME.match(str(_custom(server).get("stream", ""))):
+    if not _is_text(_custom(server).get("stream"), _STREAM_NAME):
         yield where, "has no stream; write a customProperty `stream` with the stream's name (a-z, 0-9, -, _, .)"
 
 
@@ -307,7 +357,7 @@ def _breaches_of_objects(server: dict[str, Any], where: tuple[str | int, ...]) -
         yield (*where, "location"), "must not begin with errors/ : Firehose puts there what it could not process"
     elif server["location"].startswith("s3://{landing}/quarantine/"):
         yield (*where, "location"), "must not begin with quarantine/ : the tables of rejects are there"
-    if not re.fullmatch(r'[^"\r\n]', str(custom.get("delimiter", ","))):
+    if not _is_text(custom.get("delimiter", ","), _DELIMITER):
         yield where, f"delimiter is {custom['delimiter']!r}; write one character"
     nulls = custom.get("nullValues", [])
     if not isinstance(nulls, list) or not all(isinstance(value, str) for value in nulls):
@@ -319,13 +369,13 @@ def _breaches_of_objects(server: dict[str, Any], where: tuple[str | int, ...]) -
 
 def _breaches_of_delivery(server: dict[str, Any], where: tuple[str | int, ...]) -> Iterator[Mistake]:
     custom = _custom(server)
-    if not _DELIVERY_STREAM_NAME.match(str(custom["deliveryStream"])):
+    if not _is_text(custom["deliveryStream"], _DELIVERY_STREAM_NAME):
         yield where, f"deliveryStream is {custom['deliveryStream']!r}; write at most 40 of a-z, A-Z, 0-9, -, _ and ."
     if server.get("format") != "json":
         yield where, f"format is {server.get('format')!r}; what Firehose delivers is read as json"
     if custom.get("onReplace") == "replace":
         yield where, "onReplace is replace, but Firehose never writes a key twice; remove it"
-    if not _STREAM_NAME.match(str(custom.get("sourceStream", "none"))):
+    if not _is_text(custom.get("sourceStream", "none"), _STREAM_NAME):
         yield where, f"sourceStream is {custom['sourceStream']!r}; write the name of a Kinesis stream"
     if custom.get("compression", "GZIP") not in ("GZIP", "UNCOMPRESSED"):
         yield where, f"compression is {custom['compression']!r}; write GZIP or UNCOMPRESSED"
@@ -348,12 +398,15 @@ def _breaches_of_sla(document: dict[str, Any]) -> Iterator[Mistake]:
             yield ("slaProperties",), f"has no {name}; write property: {name}, value: 1, unit: d"
             continue
         index, prop = properties[name]
-        if prop.get("unit") not in _UNITS or not isinstance(prop["value"], int | float) or prop["value"] <= 0:
+        value, unit = prop["value"], _UNITS.get(prop.get("unit"))
+        if unit is None or not _is_number(value) or not value > 0:
             yield ("slaProperties", index), f"{name} must be a value above 0 with a unit of {', '.join(_UNITS)}"
-        elif prop["value"] * _UNITS[prop["unit"]] % timedelta(minutes=1):
+        elif value > _LONGEST_PROMISE / unit:
+            yield ("slaProperties", index), f"{name} must be at most {_LONGEST_PROMISE.days:,} days"
+        elif not value * unit or value * unit % timedelta(minutes=1):
             yield ("slaProperties", index), f"{name} must be whole minutes, as dbt counts them"
     limit = _custom(document).get("quarantineLimit")
-    if not isinstance(limit, int | float) or not 0 <= limit <= 1:
+    if not _is_number(limit) or not 0 <= limit <= 1:
         yield ("customProperties",), "must hold quarantineLimit, a share between 0 and 1: 0.01 is one record of 100"
 
 
@@ -396,7 +449,7 @@ def _breaches_of_properties(properties: list[dict[str, Any]], where: tuple[str |
     for index, prop in enumerate(properties):
         here = (*where, index)
         name = str(prop.get("name"))
-        if not _NAME.match(name):
+        if not _NAME.fullmatch(name):
             yield here, "name must start with a letter a-z and hold only a-z, 0-9 and _ : rename the field"
         if names.index(prop.get("name")) < index:
             yield here, "is there twice; a field is declared once"
@@ -434,6 +487,9 @@ def _breaches_of_rules(prop: dict[str, Any], name: str, where: tuple[str | int, 
     if unknown := sorted(set(options) - _OPTIONS.get(name, set())):
         held = ", ".join(sorted(_OPTIONS.get(name, set()))) or "none"
         yield where, f"logicalTypeOptions {', '.join(unknown)}: not held for {name}; write of {held}, else a dbt test"
+    for option in sorted(_NUMBERS & set(options)):
+        if not -_GREATEST <= options[option] <= _GREATEST:
+            yield where, f"{option} is {options[option]!r}, which no value is compared with; write a finite number"
     if unheld := sorted({"quality", "unique"} & set(prop)):
         yield where, f"{', '.join(unheld)}: not held when data lands; write it as a data test of the staging model"
     if prop.get("enum") and name != "varchar":
@@ -475,8 +531,24 @@ def _is_re2(pattern: str) -> bool:
     return True
 
 
+def _is_text(value: Any, pattern: re.Pattern[str]) -> bool:
+    """Whether a value is a text that a pattern matches as a whole. YAML reads 1 and true as something else."""
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _is_number(value: Any) -> TypeGuard[int | float]:
+    """Python takes true for 1."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _place(path: Path, text: str, document: Any, where: Sequence[str | int], message: str) -> str:
     """`file:line: field: message`."""
+    line, field = _found(text, document, where)
+    return f"{path}:{line}: {field}: {message}"
+
+
+def _found(text: str, document: Any, where: Sequence[str | int]) -> tuple[int, str]:
+    """The line that a path into a document leads to, and the field's name."""
     node: yaml.Node | None = yaml.compose(text)
     line = 1
     names: list[str] = []
@@ -490,8 +562,7 @@ def _place(path: Path, text: str, document: Any, where: Sequence[str | int], mes
         label = value.get("name", step) if isinstance(value, dict) and isinstance(step, int) else step
         if label not in ("properties", "schema"):
             names.append(str(label))
-    field = ".".join(names) or (str(where[0]) if where else "contract")
-    return f"{path}:{line}: {field}: {message}"
+    return line, ".".join(names) or (str(where[0]) if where else "contract")
 
 
 def _child(node: yaml.Node | None, step: str | int) -> yaml.Node | None:

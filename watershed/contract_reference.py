@@ -1,12 +1,13 @@
 """docs/contracts.md: what a contract may say, with the very message that each mistake is answered with.
 
 Rules are told in words here. The messages are those of `ingestion.contract`: each mistake is made in a contract that is
-right otherwise, and the contract is read.
+right otherwise, and the contract is read, beside another one.
 """
 
 from __future__ import annotations
 
 import copy
+import math
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from ingestion.contract import CUSTOM_PROPERTIES, load_contract
+from ingestion.contract import CUSTOM_PROPERTIES, load_contracts
 from ingestion.errors import ContractError
 from orchestration.lineage.classification import Classification
 
@@ -23,7 +24,7 @@ Document = dict[str, Any]
 # Makes a mistake in a document.
 Mistake = Callable[[Document], object]
 
-_NAME = "orders"
+_NAME, _OTHER = "orders", "invoices"
 _PRIVATE = " or ".join(each for each in Classification if each.is_private)
 _CLASSIFICATIONS = (
     f"How private it is: {', '.join(f'`{each}`' for each in Classification)}. It follows the field through the models;"
@@ -77,12 +78,14 @@ def _answer(base: Document, mistake: Mistake) -> Iterable[str]:
     document = copy.deepcopy(base)
     mistake(document)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{_NAME}.yaml"
-        path.write_text(yaml.safe_dump(document, sort_keys=False, width=10_000), encoding="utf-8")
+        for name, content in ((_NAME, document), (_OTHER, _other())):
+            path = Path(folder) / f"{name}.yaml"
+            path.write_text(yaml.safe_dump(content, sort_keys=False, width=10_000), encoding="utf-8")
         try:
-            load_contract(path)
+            load_contracts(Path(folder))
         except ContractError as error:
-            return [line.removeprefix(f"{folder}/").split(":", 2)[2].strip() for line in str(error).splitlines()]
+            lines = str(error).replace(f"{folder}/", "").splitlines()
+            return [line.split(":", 2)[2].strip() for line in lines]
     raise AssertionError(f"{mistake} is no mistake: the contract was read")
 
 
@@ -120,12 +123,12 @@ def _field(name: str, logical: str, physical: str, **more: Any) -> Document:
     }
 
 
-def _contract(server: Document, fields: list[Document]) -> Document:
+def _contract(server: Document, fields: list[Document], name: str = _NAME) -> Document:
     return {
         "apiVersion": "v3.1.0",
         "kind": "DataContract",
-        "id": _NAME,
-        "name": _NAME,
+        "id": name,
+        "name": name,
         "version": "1.0.0",
         "status": "active",
         "domain": "sales",
@@ -133,7 +136,7 @@ def _contract(server: Document, fields: list[Document]) -> Document:
         "team": {"name": "shop"},
         "servers": [server],
         "schema": [
-            {"name": _NAME, "logicalType": "object", "physicalType": "table", "properties": fields},
+            {"name": name, "logicalType": "object", "physicalType": "table", "properties": fields},
         ],
         "slaProperties": [
             {"property": "freshness", "value": 1, "unit": "h"},
@@ -169,6 +172,12 @@ def _files() -> Document:
 def _firehose() -> Document:
     server = {"server": "files", "type": "s3", "location": "s3://{landing}/firehose/orders/", "format": "json"}
     return _contract(server | _custom(deliveryStream="orders", bufferSeconds=60), _fields())
+
+
+def _other() -> Document:
+    """Is read beside the one that a mistake is made in."""
+    server = {"server": "files", "type": "s3", "location": "s3://{landing}/firehose/invoices/", "format": "json"}
+    return _contract(server | _custom(deliveryStream=_OTHER), _fields()[:1], _OTHER)
 
 
 def _custom(**values: Any) -> Document:
@@ -288,11 +297,12 @@ def _of_files() -> Section:
             "servers[0].location",
             "text",
             "required",
-            "`s3://{landing}/<prefix>/`, never under `errors/` or `quarantine/`",
+            "`s3://{landing}/<prefix>/`, never under `errors/` or `quarantine/`; no contract's is inside another's",
             (
                 _server(location="s3://mine/"),
                 _server(location="s3://{landing}/errors/orders/"),
                 _server(location="s3://{landing}/quarantine/orders/"),
+                _server(location="s3://{landing}/firehose/"),
             ),
         ),
         Entry(
@@ -316,6 +326,7 @@ def _of_firehose() -> Section:
             "s3",
             "deliveryStream",
             _server_custom(deliveryStream="o" * 41),
+            _server_custom(deliveryStream=_OTHER),
             _server_custom(deliveryStream=None),
             _server_custom(onReplace="replace"),
             what="text, required",
@@ -338,12 +349,14 @@ def _of_promises() -> Section:
             "value, unit",
             "required",
             "The newest record is at most so old. A check warns, and dbt's source freshness",
-            (_set("slaProperties", []), _sla(0, unit="weeks"), _sla(0, value=0.01)),
+            (_set("slaProperties", []), _sla(0, unit="weeks"), _sla(0, value=0.01), _sla(0, value=10**6)),
         ),
         Entry("slaProperties: retention", "value, unit", "required", "How long rows stay"),
         Entry("slaProperties: archive", "value, unit", "required", "How long the bytes are kept as they came in"),
     )
-    return Section("What is promised", "Units are `m`, `h`, `d` and `y` (365 days).", _stream(), entries)
+    return Section(
+        "What is promised", "Units are `m`, `h`, `d` and `y` (365 days). At most 36,500 days.", _stream(), entries
+    )
 
 
 def _of_fields() -> Section:
@@ -433,6 +446,7 @@ _RULES = (
         " `exclusiveMaximum`; array: `minItems`, `maxItems`",
         (
             _of_field("total", logicalTypeOptions={"multipleOf": 5}),
+            _of_field("total", logicalTypeOptions={"minimum": math.nan}),
             _of_field("state", logicalTypeOptions={"pattern": "(?=a)"}),
         ),
     ),

@@ -87,6 +87,8 @@ WRONG_PROPERTIES: list[tuple[Document, str]] = [
     (prop("x", "bigint", logicalTypeOptions={"multipleOf": 3}), r"logicalTypeOptions multipleOf: not held for bigint"),
     (prop("x", "boolean", logicalTypeOptions={"pattern": "x"}), r"not held for boolean; write of none"),
     (prop("x", TEXT, logicalTypeOptions={"format": "email"}), r"logicalTypeOptions format: not held for varchar"),
+    (prop("x", "bigint", logicalTypeOptions={"minimum": float("nan")}), r"minimum is nan, .*; write a finite number"),
+    (prop("x", "bigint", logicalTypeOptions={"maximum": 10**400}), r"maximum is 10+, which no value is compared with"),
     (prop("x", TEXT, unique=True), r"unique: not held when data lands; write it as a data test"),
     (prop("x", "bigint", enum=[{"value": "1"}]), r"enum: held for varchar only; this is a bigint"),
     (prop("x", TEXT, enum=[{"value": False}]), r"enum: False is not a string; write it in quotes"),
@@ -151,6 +153,8 @@ WRONG_DOCUMENTS: list[tuple[Callable[[Document], None], str]] = [
     (change(("servers",), []), r"servers: has 0 entries; write exactly one"),
     (change((*SERVER, "format"), "csv"), r"format is 'csv'; write json"),
     (change((*SERVER, "customProperties"), []), r"has no stream; write a customProperty `stream`"),
+    (change((*SERVER, "customProperties", 0, "value"), 1), r"has no stream; write a customProperty `stream`"),
+    (change(("servers",), [files("csv", delimiter=1)]), r"delimiter is 1; write one character"),
     (change(("servers",), [files("xml")]), r"format is 'xml'; write csv, json"),
     (change(("servers",), [files("csv", delimiter="||")]), r"delimiter is '\|\|'; write one character"),
     (change(("servers",), [files("csv", onReplace="merge")]), r"onReplace is 'merge'; write append or replace"),
@@ -199,8 +203,14 @@ WRONG_DOCUMENTS: list[tuple[Callable[[Document], None], str]] = [
     (change(("slaProperties", 0, "unit"), "weeks"), r"freshness must be a value above 0 with a unit of m, h, d, y"),
     (change(("slaProperties", 0, "value"), 0), r"freshness must be a value above 0"),
     (change(("slaProperties", 0, "value"), 1.5), r"freshness must be whole minutes"),
+    (change(("slaProperties", 0, "value"), 1e-12), r"^31: slaProperties.0: freshness must be whole minutes"),
+    (change(("slaProperties", 0, "value"), True), r"freshness must be a value above 0"),
+    (change(("slaProperties", 0, "value"), float("nan")), r"freshness must be a value above 0"),
+    (change(("slaProperties", 0, "value"), 10**12), r"freshness must be at most 36,500 days"),
+    (change(("slaProperties", 0, "value"), float("inf")), r"freshness must be at most 36,500 days"),
     (change(("customProperties",), []), r"must hold quarantineLimit, a share between 0 and 1"),
     (change(("customProperties", 0, "value"), 5), r"must hold quarantineLimit, a share between 0 and 1"),
+    (change(("customProperties", 0, "value"), True), r"must hold quarantineLimit, a share between 0 and 1"),
     (change(("schema",), []), r"schema: must hold exactly one object, named 'parcels'"),
     (change(("schema", 0, "properties", 0, "primaryKey"), False), r"none is a primary key; write primaryKey: true"),
     # What the standard itself refuses.
@@ -236,12 +246,75 @@ def test_a_property_of_another_vendor_is_let_be(tmp_path: Path) -> None:
     assert load_contract(write(tmp_path, content)).fields[1].name == "x"
 
 
-@pytest.mark.parametrize(("text", "message"), [("", "empty"), ("a: [", "not YAML"), ("- a", "empty")])
-def test_a_file_that_is_no_document_is_told(tmp_path: Path, text: str, message: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", ": empty"),
+        (b"a: [", ": not YAML"),
+        (b"- a", ": holds a list, not a mapping. Write lines of `key: value`"),
+        (b"parcels", ": holds a str, not a mapping"),
+        (
+            "a: 1\nb: caf\u00e9\n".encode("latin-1"),
+            ":2: byte 12 of the file, 0xe9, is not UTF-8. Save the file in UTF-8",
+        ),
+    ],
+)
+def test_a_file_that_is_no_document_is_told(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "parcels.yaml"
-    path.write_text(text)
-    with pytest.raises(ContractError, match=f"parcels.yaml: {message}"):
+    path.write_bytes(content)
+    with pytest.raises(ContractError, match=re.escape(f"parcels.yaml{message}")):
         load_contract(path)
+
+
+def at(location: str, **custom: Any) -> Document:
+    """A server of JSON files under a prefix."""
+    return files("json", **custom) | {"location": f"s3://{{landing}}/{location}/"}
+
+
+# The server of `letters`, which is there beside `parcels`, that of `parcels`, and what is told of both.
+CLASHES: list[tuple[Document, Document, str]] = [
+    (at("a", deliveryStream="x"), at("b", deliveryStream="x"), r"servers\.0\.customProperties: deliveryStream 'x' is"),
+    (at("a"), at("a"), r"servers\.0\.location: lies inside another .*; write a prefix beside it\. "),
+    (at("a"), at("a/b"), r"servers\.0\.location: lies inside another"),
+    (at("a/b"), at("a"), r"servers\.0\.location: lies inside another contract's or holds it"),
+]
+
+
+@pytest.mark.parametrize(("letters", "parcels", "message"), CLASHES)
+def test_contracts_that_claim_the_same_objects_are_told_with_both_places(
+    tmp_path: Path, letters: Document, parcels: Document, message: str
+) -> None:
+    beside(tmp_path, letters, parcels)
+    with pytest.raises(ContractError) as caught:
+        load_contracts(tmp_path)
+    (told,) = str(caught.value).splitlines()
+    places = re.fullmatch(rf"(.*parcels\.yaml):(\d+): {message}.*The other: (.*letters\.yaml):(\d+)", told)
+    assert places, told
+    for path, line in (places.group(1, 2), places.group(3, 4)):
+        assert re.search(r"s3://|property: deliveryStream", Path(path).read_text().splitlines()[int(line) - 1])
+
+
+@pytest.mark.parametrize(
+    ("letters", "parcels"),
+    [
+        (STREAM, STREAM),
+        (at("a"), at("ab")),
+        (at("a", deliveryStream="x"), at("b", deliveryStream="y")),
+        (STREAM, at("a")),
+    ],
+)
+def test_contracts_may_read_one_stream_and_lie_beside_each_other(
+    tmp_path: Path, letters: Document, parcels: Document
+) -> None:
+    beside(tmp_path, letters, parcels)
+    assert list(load_contracts(tmp_path)) == ["letters", "parcels"]
+
+
+def beside(folder: Path, letters: Document, parcels: Document) -> None:
+    """Two contracts in a folder, by their servers."""
+    path = write(folder, document(server=letters))
+    (folder / "letters.yaml").write_text(path.read_text().replace("name: parcels", "name: letters"))
+    write(folder, document(server=parcels))
 
 
 def test_a_folder_without_contracts_is_an_error(tmp_path: Path) -> None:
