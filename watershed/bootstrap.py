@@ -47,7 +47,7 @@ def wanted(config: Settings, indexes: Sequence[str], only: Part | None, *, rotat
     Raises:
         BootstrapError: If the environment is none on AWS, a setting is missing, or there is no password to rotate.
     """
-    _require_aws(config)
+    require_aws(config)
     if rotate and (only == "search" or config.quicksight_secret_arn is None):
         raise BootstrapError(
             "--rotate is about the password of QuickSight's user in Redshift: WATERSHED_QUICKSIGHT_SECRET_ARN has to "
@@ -73,7 +73,8 @@ def wanted(config: Settings, indexes: Sequence[str], only: Part | None, *, rotat
 _NO_SETTING = "{name} is not set. Source what docs/deploy.md makes of Terraform's output `settings`."
 
 
-def _require_aws(config: Settings) -> None:
+def require_aws(config: Settings) -> None:
+    """Raises BootstrapError if the settings are not those of an environment on AWS."""
     if config.warehouse_target != "redshift" or config.environment in ("local", "rehearsal"):
         raise BootstrapError(
             f"WATERSHED_ENVIRONMENT is {config.environment}, where there is no Redshift and no role to set up. "

@@ -435,9 +435,10 @@ def bootstrap(
     rotate: Annotated[bool, typer.Option("--rotate", help="Give QuickSight's user a new password.")] = False,
 ) -> None:
     """Set up what is inside Redshift and OpenSearch on AWS: schemas, users, roles, grants. What is there stays."""
-    from watershed.bootstrap import declared_indexes, run, show, wanted
+    from watershed.bootstrap import declared_indexes, require_aws, run, show, wanted
 
     config = settings()
+    require_aws(config)  # before the project is parsed, which takes a while
     if only != "warehouse":
         _refresh_manifests()
     found = wanted(config, declared_indexes() if only != "warehouse" else (), only, rotate=rotate)

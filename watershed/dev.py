@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -13,8 +12,8 @@ from pathlib import Path
 from rich.console import Console
 
 from infra.local import provision, state
-from infra.local.errors import EngineStartError
 from infra.local.live import Pace
+from infra.local.processes import require_free_port
 from ingestion.contract import load_contracts
 from orchestration.settings import CONTRACTS_DIR, PROJECT_ROOT, Settings
 from watershed.instance import open_instance
@@ -33,7 +32,7 @@ def serve(settings: Settings, console: Console, port: int, pace: Pace | None) ->
         LocalServicesError: If the port is taken, or the local services cannot be started.
     """
     with state.job_lock(settings, "dev"):
-        _require_free(port)
+        require_free_port("Dagster", port, "choose another port with `watershed dev --port`")
         with console.status("starting the local services ..."):
             up = state.up(settings)
             provision.provision(settings, load_contracts(CONTRACTS_DIR).values())
@@ -47,18 +46,6 @@ def serve(settings: Settings, console: Console, port: int, pace: Pace | None) ->
         finally:
             console.print("ending what this command started ...")
             state.end(settings, up.started)
-
-
-def _require_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise EngineStartError(
-                f"Another program listens on 127.0.0.1:{port}. End it, or choose another port:"
-                f" `watershed dev --port {port + 1}`."
-            ) from error
 
 
 def _run_dagster(settings: Settings, port: int, lineage_url: str) -> int:

@@ -94,7 +94,7 @@ def start(state_dir: Path, launch: Launch) -> Process:
     Raises:
         EngineStartError: If the port is taken or the command does not start.
     """
-    _require_free_port(launch)
+    require_free_port(launch.name, port_of(launch.url), f"set {launch.port_setting} to a free URL")
     record, log = _record_path(state_dir, launch.name), _log_path(state_dir, launch.name)
     record.parent.mkdir(parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -173,16 +173,25 @@ def _reap(pid: int) -> None:
         return  # another process started it
 
 
-def _require_free_port(launch: Launch) -> None:
-    port = port_of(launch.url)
+def require_free_port(name: str, port: int, instead: str) -> None:
+    """Refuse to start a server on a port of 127.0.0.1 that is taken.
+
+    Args:
+        name: The server.
+        port: Where it is to listen.
+        instead: How to have it listen elsewhere: "set X".
+
+    Raises:
+        EngineStartError: If something listens there.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise EngineStartError(
-                f"{launch.name} cannot start: port {port} of 127.0.0.1 is taken by another program ({error.strerror}). "
-                f"End that program (`lsof -i :{port}` names it), or set {launch.port_setting} to a free URL."
+                f"{name} cannot start: port {port} of 127.0.0.1 is taken by another program ({error.strerror}). "
+                f"End that program (`lsof -i :{port}` names it), or {instead}."
             ) from error
 
 

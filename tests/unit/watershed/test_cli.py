@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 import watershed.cli
+from infra.local.processes import recorded_names
 from orchestration.errors import ParseError
 from orchestration.settings import settings
 from watershed.cli import app
@@ -60,6 +62,31 @@ def test_what_starts_or_clears_refuses_another_environment(command: str, monkeyp
     result = CliRunner().invoke(app, [command])
     assert result.exit_code == 2
     assert "WATERSHED_ENVIRONMENT is production" in result.output
+
+
+def test_dev_tells_that_its_port_is_taken_before_it_starts_anything(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("WATERSHED_STATE_DIR", str(tmp_path))
+    monkeypatch.setattr(watershed.cli, "_refresh_manifests", lambda: None)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        result = CliRunner().invoke(app, ["dev", "--port", str(port)])
+    assert result.exit_code == 1
+    assert f"Dagster cannot start: port {port} of 127.0.0.1 is taken" in result.output
+    assert "choose another port with `watershed dev --port`" in result.output
+    assert recorded_names(tmp_path) == []
+
+
+def test_bootstrap_refuses_the_local_environment_before_it_parses_a_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed = list[bool]()
+    monkeypatch.setattr(watershed.cli, "_refresh_manifests", lambda: parsed.append(True))
+    result = CliRunner().invoke(app, ["bootstrap", "--plan"])
+    assert result.exit_code == 1
+    assert "WATERSHED_ENVIRONMENT is local" in result.output
+    assert parsed == []
 
 
 def test_sql_says_in_a_sentence_that_the_local_aws_is_down() -> None:
