@@ -35,7 +35,7 @@ terraform {
   backend "local" {}
 }
 """
-# A provider that needs no account: a plan of resources that do not exist yet calls nobody.
+# Providers that need no account: a plan of resources that do not exist yet calls nobody.
 _WITHOUT_ACCOUNT = """
 provider "aws" {
   allowed_account_ids         = null
@@ -45,6 +45,16 @@ provider "aws" {
   skip_metadata_api_check     = true
   skip_requesting_account_id  = %s
   s3_use_path_style           = true
+}
+
+provider "aws" {
+  alias                       = "identity"
+  allowed_account_ids         = null
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = %s
 }
 """
 
@@ -139,7 +149,8 @@ def copy_of_environment(repository: Path, environment: str, *, calls: bool) -> P
     if not tree.exists():
         shutil.copytree(TERRAFORM_DIR, tree, ignore=shutil.ignore_patterns(".terraform*"))
     folder = tree / "envs" / environment
-    (folder / "account_override.tf").write_text(_WITHOUT_ACCOUNT % ("false" if calls else "true"))
+    skips = "false" if calls else "true"
+    (folder / "account_override.tf").write_text(_WITHOUT_ACCOUNT % (skips, skips))
     if not calls:
         (folder / "state_override.tf").write_text(_LOCAL_STATE)
     return folder

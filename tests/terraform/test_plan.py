@@ -138,7 +138,7 @@ EVERYTHING = {
     },
     "alarm_emails": ["data@example.com"],
     "searchers": [f"arn:aws:iam::{ACCOUNT_ID}:role/website"],
-    "dashboards": {"authors": ["ada"]},
+    "dashboards": {"authors": ["ada"], "identity_region": "eu-west-1"},
     "lake_formation": {"tables": ["agg_daily_flights"]},
 }
 # The way out of the network that neither environment takes. QuickSight has no endpoint.
@@ -401,6 +401,22 @@ def test_each_script_of_spark_is_a_job_that_one_at_a_time_runs(environment: Plan
     assert all(job["execution_property"][0]["max_concurrent_runs"] == 1 for job in jobs.values())
     uploaded = {values["key"] for values in environment.of("aws_s3_object").values()}
     assert {f"scripts/{script}.py" for script in scripts} <= uploaded
+
+
+def test_who_edits_dashboards_is_of_the_region_that_quicksight_keeps_its_users_in(
+    production: Plan, everything: Plan
+) -> None:
+    arns = [str(settings_of(it).quicksight_principal_arn).split(":")[3] for it in (production, everything)]
+    assert arns == ["us-east-1", "eu-west-1"]
+    platform = everything.document["configuration"]["root_module"]["module_calls"]["platform"]["module"]
+    made = platform["module_calls"]["dashboards"]["module"]["resources"]
+    called = {it["type"]: it["provider_config_key"] for it in made}
+    assert called == {
+        "aws_quicksight_group": "aws.identity",
+        "aws_quicksight_group_membership": "aws.identity",
+        "aws_quicksight_vpc_connection": "aws",
+        "aws_secretsmanager_secret": "aws",
+    }
 
 
 def test_the_variables_of_the_deploy_page_plan(plan: Planner, tmp_path: Path) -> None:

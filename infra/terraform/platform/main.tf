@@ -25,6 +25,8 @@ module "names" {
   account_id  = var.account_id
   region      = var.region
   prefix      = var.prefix
+
+  quicksight_identity_region = try(coalesce(var.dashboards.identity_region), var.region)
 }
 
 module "contracts" {
@@ -138,6 +140,11 @@ module "search" {
 module "dashboards" {
   source   = "../modules/dashboards"
   for_each = local.dashboards
+
+  providers = {
+    aws          = aws
+    aws.identity = aws.identity
+  }
 
   names             = module.names
   role_arn          = module.access.role_arns.quicksight

@@ -124,8 +124,8 @@ variable "searchers" {
 }
 
 variable "dashboards" {
-  description = "QuickSight: names of its users who may edit what is deployed. Null: none. The account has to be subscribed: layers/quicksight."
-  type        = object({ authors = optional(set(string), []) })
+  description = "QuickSight: names of its users who may edit what is deployed, and the region that it keeps its users in, if it is not this one. Null: none. The account has to be subscribed: layers/quicksight."
+  type        = object({ authors = optional(set(string), []), identity_region = optional(string) })
   default     = null
 
   validation {

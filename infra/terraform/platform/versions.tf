@@ -5,6 +5,9 @@ terraform {
     aws = {
       source  = "hashicorp/aws"
       version = ">= 5.100, < 7.0"
+
+      # The provider of the region that QuickSight keeps its users in.
+      configuration_aliases = [aws.identity]
     }
   }
 }

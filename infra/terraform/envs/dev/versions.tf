@@ -28,3 +28,11 @@ provider "aws" {
     }
   }
 }
+
+# Where QuickSight keeps its users and groups: the region in which the account was subscribed to it. It takes calls about
+# them nowhere else.
+provider "aws" {
+  alias               = "identity"
+  region              = try(coalesce(var.dashboards.identity_region), var.region)
+  allowed_account_ids = [var.account_id]
+}

@@ -1,6 +1,11 @@
 module "platform" {
   source = "../../platform"
 
+  providers = {
+    aws          = aws
+    aws.identity = aws.identity
+  }
+
   environment = "production"
   account_id  = var.account_id
   region      = var.region

@@ -6,7 +6,6 @@ variable "account_id" {
 variable "region" {
   description = "The region in which QuickSight keeps its users. It cannot be changed later."
   type        = string
-  default     = "us-east-1"
 }
 
 variable "account_name" {

@@ -2,13 +2,17 @@
 # Redshift with. Data sources, data sets and dashboards are deployed by the platform's code (serving/quicksight); the
 # account's subscription is layers/quicksight.
 
+# Groups are of the region that QuickSight keeps its users in, which may be another.
 resource "aws_quicksight_group" "authors" {
+  provider = aws.identity
+
   group_name  = var.names.quicksight.group
   description = "May see and edit what Watershed deploys"
 }
 
 resource "aws_quicksight_group_membership" "authors" {
   for_each = var.authors
+  provider = aws.identity
 
   group_name  = aws_quicksight_group.authors.group_name
   member_name = each.value

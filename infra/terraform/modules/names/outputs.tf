@@ -216,7 +216,7 @@ output "quicksight" {
   description = "QuickSight's group of those who may edit what is deployed, its way into the VPC, and the name of the secret that it reads Redshift with."
   value = {
     group              = local.quicksight_group
-    group_arn          = "arn:${local.partition}:quicksight:${local.regional}:group/default/${local.quicksight_group}"
+    group_arn          = "arn:${local.partition}:quicksight:${coalesce(var.quicksight_identity_region, var.region)}:${var.account_id}:group/default/${local.quicksight_group}"
     vpc_connection     = local.quicksight_vpc_connection
     vpc_connection_arn = "arn:${local.partition}:quicksight:${local.regional}:vpcConnection/${local.quicksight_vpc_connection}"
     secret             = "${local.prefix}/quicksight"

@@ -33,3 +33,9 @@ variable "region" {
   description = "The AWS region."
   type        = string
 }
+
+variable "quicksight_identity_region" {
+  description = "The region in which QuickSight keeps its users and groups. Empty: the same."
+  type        = string
+  default     = ""
+}

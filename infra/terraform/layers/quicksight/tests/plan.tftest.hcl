@@ -9,6 +9,7 @@ provider "aws" {
 
 variables {
   account_id         = "123456789012"
+  region             = "us-east-1"
   account_name       = "acme-rain"
   notification_email = "rain@example.com"
 }

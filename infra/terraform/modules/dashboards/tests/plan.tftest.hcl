@@ -7,6 +7,16 @@ provider "aws" {
   skip_requesting_account_id  = true
 }
 
+provider "aws" {
+  alias                       = "identity"
+  region                      = "eu-west-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+
 variables {
   role_arn          = "arn:aws:iam::123456789012:role/watershed-dev-quicksight"
   subnet_ids        = { a = "subnet-a", b = "subnet-b", c = "subnet-c" }
