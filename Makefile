@@ -89,7 +89,7 @@ test-infra: setup .venv-infra/.locked ## infra/terraform: format, validity, plan
 
 # Iceberg's jars come from Maven Central once, 100 MB, into the user's cache.
 test-spark: $(VENV)/.locked .venv-spark/.locked ## The Spark jobs on a real Spark: three minutes; skipped where there is no Java 17
-	@cd ingestion/spark && ../../$(BIN)/pyright --pythonpath ../../.venv-spark/bin/python jobs/*.py
+	@cd ingestion/spark && ../../$(BIN)/pyright --pythonpath ../../.venv-spark/bin/python
 	@$(BIN)/pytest -m spark -rs --durations=5 tests/spark
 
 .PHONY: docs tutorial

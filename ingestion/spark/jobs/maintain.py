@@ -1,7 +1,8 @@
 """Keeps Iceberg tables quick and small, on Spark: joins small files, expires snapshots, removes files of no table.
 
-One file, and nothing but pyspark: it runs on Glue, on EMR Serverless and on a machine with Java, each of which brings
-Iceberg's jars and a Hadoop file system for `s3://`. What Iceberg needs of Spark's configuration is set in `session`.
+One file, for Python 3.9 or later, and nothing but pyspark: it runs on Glue, on EMR Serverless and on a machine with
+Java, each of which brings Iceberg's jars and a Hadoop file system for `s3://`. What Iceberg needs of Spark's
+configuration is set in `session`.
 Region, keys and endpoint are those of the AWS SDK's environment: AWS_REGION, AWS_ENDPOINT_URL.
 
 For each Iceberg table of some Glue databases, in this order: `rewrite_data_files`, `rewrite_manifests` if there are
@@ -22,7 +23,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from pyspark.sql import Row, SparkSession
@@ -177,7 +178,8 @@ def session() -> SparkSession:
     """Spark with the Glue catalog under the name CATALOG. Jars and master are chosen by whoever starts the program."""
     catalog = f"spark.sql.catalog.{CATALOG}"
     return (
-        SparkSession.builder.appName("watershed-maintain")
+        SparkSession.Builder()
+        .appName("watershed-maintain")
         .config("spark.sql.extensions", "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions")
         .config(catalog, "org.apache.iceberg.spark.SparkCatalog")
         .config(f"{catalog}.type", "glue")
@@ -191,7 +193,7 @@ def session() -> SparkSession:
 
 def maintain(spark: SparkSession, options: Options) -> Iterator[Report]:
     """Maintain table after table."""
-    now = datetime.now(UTC)
+    now = datetime.now(timezone.utc)
     tables: list[str] = []
     places: _Places = {}
     for database in options.databases:
@@ -369,7 +371,7 @@ def _unread(spark: SparkSession, table: str, before: datetime) -> datetime:
     current = [(row.made if row.current is None else row.current, row.made) for row in found]
     since = max((moment for moment, _ in current if moment < bound), default=bound)
     least = min([bound, *(made for moment, made in current if moment >= since)])
-    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=least)
+    return datetime.fromtimestamp(0, timezone.utc) + timedelta(milliseconds=least)
 
 
 def _remove_orphans(spark: SparkSession, options: Options, table: str, now: datetime) -> int:
@@ -545,7 +547,7 @@ def _quoted(table: str, metadata: str | None = None) -> str:
 
 
 def _timestamp(moment: datetime) -> str:
-    return f"timestamp '{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00:00'"
+    return f"timestamp '{moment.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S.%f}+00:00'"
 
 
 def _said(error: Exception) -> str:
