@@ -19,6 +19,8 @@ STATE_BUCKET = "acme-dev-terraform"
 # Commands of the page that this machine cannot answer, by how their block begins, and why.
 NOT_FOLLOWED = {
     "AWS_PROFILE=watershed-bootstrap .venv/bin/watershed bootstrap --only": "the local AWS has no Redshift",
+    "cd infra/terraform/envs/production": "what is applied here is dev, which test_apply destroys so as well",
+    "terraform state push -force ~/production.tfstate": "as above",
     "cd infra/terraform/layers/quicksight": "the local AWS has no CreateAccountSubscription",
     "aws lakeformation get-data-lake-settings": "it names a role of the reader's own",
 }

@@ -61,8 +61,10 @@ LISTINGS = {
 
 # It stops by itself five minutes after its last job, and cannot be destroyed before.
 _STOP_SPARK = """
-application=$(aws emr-serverless list-applications --query "applications[].id" --output text)
-aws emr-serverless stop-application --application-id "$application"
+started=$(aws emr-serverless list-applications --states STARTED --query "applications[].id" --output text)
+for application in $started; do
+  aws emr-serverless stop-application --application-id "$application"
+done
 """
 
 
@@ -206,3 +208,38 @@ def test_the_queue_is_told_of_the_file_of_the_page(followed: Followed, local_aws
     sqs = boto3.client("sqs", **local_aws.client_args())
     told = {version for arrival in receive(sqs, "acme-rain-dev-arrivals") for version in arrival.objects}
     assert {key for key, _ in told} == {"files/airlines/airlines.csv"}
+
+
+def test_as_production_is_destroyed_buckets_and_tables_stay_as_they_are_and_can_be_taken_back(
+    applied: Applied, followed: Followed, local_aws: Settings
+) -> None:
+    """The last one: hardly anything stands after it, and the destroy of dev takes the rest."""
+    kept = ("module.platform.module.lake.", "module.platform.module.catalog.")
+    before = {zone: settings_of_bucket(local_aws, f"acme-rain-dev-{zone}") for zone in ("landing", "lake", "results")}
+    destroying, taking_back = [
+        it.text.replace("production", "dev") for it in blocks(PAGE) if "production.tf" in it.text
+    ]
+    followed.reader.run(f"cd {followed.reader.repository}\n{_STOP_SPARK}\n{destroying}")
+    assert {zone: settings_of_bucket(local_aws, f"acme-rain-dev-{zone}") for zone in before} == before
+    assert not boto3.client("kinesis", **local_aws.client_args()).list_streams()["StreamNames"]
+    boto3.client("glue", **local_aws.client_args()).get_table(DatabaseName="landing", Name="airlines")
+    followed.reader.run(taking_back)
+    actions = {it["address"]: it["change"]["actions"] for it in planned_resources(applied.terraform, applied.folder)}
+    assert actions == {address: ["no-op"] if address.startswith(kept) else ["create"] for address in actions}
+
+
+def settings_of_bucket(settings: Settings, bucket: str) -> dict[str, Any]:
+    """What is set on a bucket, the state of its key, and the names of its objects but for Spark's scripts."""
+    s3, kms = boto3.client("s3", **settings.client_args()), boto3.client("kms", **settings.client_args())
+    (rule,) = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    key = kms.describe_key(KeyId=rule["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"])["KeyMetadata"]
+    objects = [it["Key"] for it in s3.list_objects_v2(Bucket=bucket).get("Contents", ())]
+    return {
+        "key": (key["Arn"], key["KeyState"]),
+        "encryption": rule,
+        "versioning": s3.get_bucket_versioning(Bucket=bucket).get("Status"),
+        "policy": s3.get_bucket_policy(Bucket=bucket)["Policy"],
+        "public": s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"],
+        "lifecycle": s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"],
+        "objects": [name for name in objects if not name.startswith("scripts/")],
+    }

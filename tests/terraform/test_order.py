@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 
@@ -19,9 +18,9 @@ BUCKET = tuple(
     f"lake.aws_s3_bucket{kind}.this"
     for kind in ("", "_policy", "_public_access_block", "_server_side_encryption_configuration", "_versioning")
 )
-# What is made later => what stands before it. A bucket's name is the world's: who writes to one that is not there yet may
-# write to somebody else's. Without its encryption an object is stored under S3's own key, and stays so. A role's policy
-# names a key by its alias.
+# What is made later => what stands before it. A bucket's name is the world's: what is written to one that is not there
+# yet may come to somebody else. Without the bucket's encryption an object is stored under S3's own key, and stays so. A
+# role's policy names a key by its alias.
 ORDER = {
     "stream.aws_kinesis_firehose_delivery_stream.this": (
         *BUCKET,
