@@ -1,6 +1,6 @@
 # Who sets up, inside the warehouse and the search engine, what is no resource of AWS: schemas, users, grants, roles. A person
 # takes this role for it, after an apply, and nobody else does. `watershed bootstrap` calls what is allowed here, and no more
-# (tests/terraform/test_bootstrap.py).
+# (tests/terraform/test_bootstrap.py); but for what a person does by docs/runbook.md, as nobody else may.
 
 data "aws_iam_policy_document" "bootstrap" {
   source_policy_documents = [data.aws_iam_policy_document.own_statements.json]
@@ -50,5 +50,18 @@ data "aws_iam_policy_document" "bootstrap" {
     sid       = "Search"
     actions   = [for method in ["Get", "Put"] : "es:ESHttp${method}"]
     resources = ["${var.names.search_domain_arn}/_plugins/_security/api/*"]
+  }
+
+  # docs/runbook.md: why a shard is nowhere, what takes the room; a version of an index goes.
+  statement {
+    sid       = "SearchLook"
+    actions   = ["es:ESHttpGet"]
+    resources = [for path in ["_cat", "_cluster"] : "${var.names.search_domain_arn}/${path}/*"]
+  }
+
+  statement {
+    sid       = "SearchVersions"
+    actions   = ["es:ESHttpDelete"]
+    resources = ["${var.names.search_domain_arn}/*-v*"]
   }
 }
