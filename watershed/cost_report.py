@@ -15,6 +15,7 @@ from watershed.cost import Estimate, Line, Model, Prices
 
 NOT_IN_IT = (
     "that builds take longer with more rows: their minutes are the same at each rate",
+    "that Redshift scales up: its minutes are priced at the base RPUs, and those it grows to, max at most, cost more",
     "what runs Dagster: its servers, its database, the tasks of its runs, their images and logs",
     "queries by people and dashboards in Athena and Redshift, and what QuickSight asks beyond its users: SPICE, alerts",
     "Spark beyond the daily maintenance: a Glue job or EMR Serverless bills while it runs",
