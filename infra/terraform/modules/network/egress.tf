@@ -132,6 +132,9 @@ resource "aws_instance" "nat" {
   # https://github.com/hashicorp/terraform-provider-aws/issues/30825
   lifecycle {
     ignore_changes = [user_data]
+
+    # So that what is changed there reaches it. Made anew, it is the way out again after some two minutes.
+    replace_triggered_by = [aws_launch_template.nat_instance[each.key].latest_version]
   }
 
   # It installs what it needs when it starts.
