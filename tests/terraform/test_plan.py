@@ -137,6 +137,7 @@ EVERYTHING = {
         for actor in ("producer", "landing", "dbt", "serving", "reader", "bootstrap")
     },
     "alarm_emails": ["data@example.com"],
+    "zones": ["b", "d", "f"],
     "searchers": [f"arn:aws:iam::{ACCOUNT_ID}:role/website"],
     "dashboards": {"authors": ["ada"], "identity_region": "eu-west-1"},
     "lake_formation": {"tables": ["agg_daily_flights"]},
@@ -419,8 +420,16 @@ def test_who_edits_dashboards_is_of_the_region_that_quicksight_keeps_its_users_i
     }
 
 
+def test_private_subnets_are_in_the_zones_that_the_account_has(production: Plan, everything: Plan) -> None:
+    """And so is the way out."""
+    for plan, letters in ((production, "abc"), (everything, "bdf")):
+        subnets = plan.of("aws_subnet").values()
+        assert sorted({it["availability_zone"] for it in subnets}) == [f"us-east-1{letter}" for letter in letters]
+
+
 def test_the_variables_of_the_deploy_page_plan(plan: Planner, tmp_path: Path) -> None:
-    shown = [block.text for block in blocks("docs/deploy.md") if block.heading.startswith("3.")]
+    hcl = [block for block in blocks("docs/deploy.md") if block.language == "hcl"]
+    shown = [block.text for block in hcl if block.heading.startswith("3.")]
     (tmp_path / "page.tfvars").write_text("".join(shown))
     planned = plan("dev", CONTRACTS_DIR, tmp_path / "page.tfvars")
     assert settings_of(planned).landing_bucket == "acme-rain-dev-landing"

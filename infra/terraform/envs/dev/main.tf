@@ -17,7 +17,7 @@ module "platform" {
   stream_producers = var.stream_producers
 
   # The cheapest: about $10 a month.
-  network = { egress = "nat-instance" }
+  network = { egress = "nat-instance", zones = var.zones }
 
   # 100 GiB are $0.50. Two workers of Glue for half an hour are $0.44.
   scan_caps_gib = { dbt = 100, people = 20, quicksight = 20 }

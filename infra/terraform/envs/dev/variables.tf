@@ -15,6 +15,12 @@ variable "prefix" {
   default     = ""
 }
 
+variable "zones" {
+  description = "Letters of the availability zones that private subnets are in. Not every account has a, b and c in every region."
+  type        = list(string)
+  default     = ["a", "b", "c"]
+}
+
 variable "stream_producers" {
   description = "Stream => ARNs of principals of other accounts that may put records into it."
   type        = map(list(string))

@@ -17,7 +17,7 @@ module "platform" {
   stream_producers       = var.stream_producers
 
   # AWS keeps it up: from $33 a month.
-  network = { egress = "nat" }
+  network = { egress = "nat", zones = var.zones }
 
   scan_caps_gib = { dbt = 1024, people = 200, quicksight = 200 }
   spark_caps    = { glue_workers = 10, glue_minutes = 120, emr_vcpus = 128 }

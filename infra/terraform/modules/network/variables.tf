@@ -18,7 +18,7 @@ variable "cidr" {
 }
 
 variable "zones" {
-  description = "Letters of the availability zones that private subnets are in. The way out is in the first. Redshift Serverless wants three."
+  description = "Letters of the availability zones that private subnets are in. The way out is in the first. Redshift Serverless wants two, with enhanced VPC routing three."
   type        = list(string)
   default     = ["a", "b", "c"]
 

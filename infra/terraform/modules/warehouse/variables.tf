@@ -19,8 +19,9 @@ variable "subnet_ids" {
   type        = map(string)
 
   validation {
-    condition     = length(var.subnet_ids) >= 3
-    error_message = "subnet_ids are of ${length(var.subnet_ids)} zones; Redshift Serverless wants three. Add one to the network's zones."
+    # https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-usage-considerations.html
+    condition     = length(var.subnet_ids) >= (var.enhanced_vpc_routing ? 3 : 2)
+    error_message = "subnet_ids are of ${length(var.subnet_ids)} zones; Redshift Serverless wants ${var.enhanced_vpc_routing ? "three with enhanced_vpc_routing" : "two"}. Add one to the network's zones."
   }
 }
 
@@ -50,7 +51,7 @@ variable "limit" {
 }
 
 variable "enhanced_vpc_routing" {
-  description = "Whether COPY and UNLOAD go through the VPC. Spectrum never does."
+  description = "Whether COPY and UNLOAD go through the VPC. What Spectrum reads does too, since it runs in the workgroup's own capacity."
   type        = bool
   default     = false
 }

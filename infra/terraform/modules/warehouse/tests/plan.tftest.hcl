@@ -81,10 +81,31 @@ run "what_aws_would_refuse_is_refused_before" {
 
   variables {
     names      = run.names
-    subnet_ids = { a = "subnet-a", b = "subnet-b" }
+    subnet_ids = { a = "subnet-a" }
     rpus       = { base = 12, max = 8 }
     limit      = { rpu_hours = 0, period = "hourly" }
   }
 
   expect_failures = [var.subnet_ids, var.rpus, var.limit]
+}
+
+run "two_zones_will_do" {
+  command = plan
+
+  variables {
+    names      = run.names
+    subnet_ids = { a = "subnet-a", b = "subnet-b" }
+  }
+}
+
+run "with_enhanced_routing_there_must_be_three" {
+  command = plan
+
+  variables {
+    names                = run.names
+    subnet_ids           = { a = "subnet-a", b = "subnet-b" }
+    enhanced_vpc_routing = true
+  }
+
+  expect_failures = [var.subnet_ids]
 }
