@@ -19,7 +19,8 @@ pytestmark = pytest.mark.terraform
 def test_the_policy_of_the_page_asks_for_what_stream_and_key_allow(plan: Planner, tmp_path: Path) -> None:
     """A call between two accounts is allowed by both."""
     variables = tmp_path / "page.tfvars"
-    variables.write_text("".join(block.text for block in blocks(PAGE) if block.heading.startswith("3.")))
+    hcl = [block for block in blocks(PAGE) if block.language == "hcl"]
+    variables.write_text("".join(block.text for block in hcl if block.heading.startswith("3.")))
     planned = plan("dev", CONTRACTS_DIR, variables)
     (page,) = [block.text for block in blocks(PAGE) if block.language == "json"]
     putting, encrypting = json.loads(page)["Statement"]
