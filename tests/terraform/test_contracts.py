@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.terraform.conftest import Plan, Planner
-from tests.terraform.test_plan import LONGEST, LONGEST_PREFIX, NAMES, policies
+from tests.terraform.test_plan import LONGEST, LONGEST_PREFIX, TEXTS, policies
 
 pytestmark = pytest.mark.terraform
 
@@ -71,8 +71,9 @@ def test_policies_and_names_stay_within_the_limits(planned: Callable[[int], Plan
     assert not {address for address, kind, policy in policies(plan) if len(policy) > LONGEST[kind]}
     assert all(
         len(values[attribute]) <= 64
-        for kind, attribute in NAMES
-        if kind in ("aws_iam_role", "aws_s3_bucket", "aws_kinesis_firehose_delivery_stream")
+        for kind, attribute in TEXTS
+        if attribute != "description"
+        and kind in ("aws_iam_role", "aws_s3_bucket", "aws_kinesis_firehose_delivery_stream")
         for values in plan.of(kind).values()
     )
 
