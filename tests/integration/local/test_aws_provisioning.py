@@ -12,6 +12,8 @@ from botocore.exceptions import ClientError
 
 from orchestration.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 ACCOUNT_ID = "123456789012"
 
 

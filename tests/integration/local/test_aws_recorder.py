@@ -23,6 +23,8 @@ from infra.local.duckdb.connection import configure
 from orchestration.settings import Settings
 from tests.conftest import local_settings, running_aws
 
+pytestmark = pytest.mark.slow
+
 BUCKET = "lake"
 _SIGNED = Config(signature_version="v4")  # presigned URLs too
 

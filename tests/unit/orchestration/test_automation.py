@@ -372,8 +372,7 @@ def test_a_source_that_cannot_be_looked_at_does_not_keep_others_from_being_lande
 
 def test_a_source_that_has_gone_quiet_is_checked_for_freshness_all_the_same() -> None:
     """Its sensor requests nothing; the schedule lands nothing, and evaluates the checks."""
-    (hourly,) = defs().schedules or []
-    assert isinstance(hourly, dg.ScheduleDefinition)
+    hourly = defs().resolve_schedule_def("land_hourly")
     assert (hourly.job_name, hourly.cron_schedule) == ("land", "0 * * * *")
     assert hourly.default_status is dg.DefaultScheduleStatus.RUNNING
 
