@@ -168,9 +168,10 @@ class ObjectReader:
         after = min(window.after, _just_before(opened["key"])) if opened else window.after
         listing = self._list(after)
         known = _empty(position)
+        listed = {d: (o.key, o.etag) for o in listing if known and (d := _digest(o.key, o.etag)) in known}
         # One that is not listed is gone, unless its key is below what is listed.
-        empty = sorted(known if after else known & {_digest(o.key, o.etag) for o in listing})
-        there = landed(after) | {(o.key, o.etag) for o in listing if _digest(o.key, o.etag) in known}
+        empty = sorted(known if after else listed)
+        there = landed(after) | set(listed.values())
         filling = _Filling(opened, empty, {name: position[name] for name in window.position if name in position})
         if self._source.replace:
             if opened:
@@ -196,8 +197,8 @@ class ObjectReader:
         after = _just_before(min(key for key, _ in told))
         done = landed(after) - ({(opened["key"], opened["etag"])} if opened else set())
         empty = _empty(position)
-        there = {(o.key, o.etag) for o in self._list(after) if _digest(o.key, o.etag) not in empty}
-        waiting = there & told - done
+        there = {(o.key, o.etag) for o in self._list(after)} & told - done
+        waiting = {version for version in there if _digest(*version) not in empty}
         return Waiting(waiting, late=any(key <= self._bound(position) for key, _ in waiting))
 
     def _bound(self, position: Position) -> str:
