@@ -35,28 +35,20 @@ terraform {
   backend "local" {}
 }
 """
-# Providers that need no account: a plan of resources that do not exist yet calls nobody.
+# A provider that needs no account: a plan of resources that do not exist yet calls nobody.
 _WITHOUT_ACCOUNT = """
-provider "aws" {
+provider "aws" {{
+  {own}
   allowed_account_ids         = null
   access_key                  = "none"
   secret_key                  = "none"
   skip_credentials_validation = true
   skip_metadata_api_check     = true
-  skip_requesting_account_id  = %s
-  s3_use_path_style           = true
-}
-
-provider "aws" {
-  alias                       = "identity"
-  allowed_account_ids         = null
-  access_key                  = "none"
-  secret_key                  = "none"
-  skip_credentials_validation = true
-  skip_metadata_api_check     = true
-  skip_requesting_account_id  = %s
-}
+  skip_requesting_account_id  = {skips}
+}}
 """
+# What each provider of an environment has beside that.
+_PROVIDERS = ("s3_use_path_style = true", 'alias = "identity"')
 
 
 @cache
@@ -150,7 +142,8 @@ def copy_of_environment(repository: Path, environment: str, *, calls: bool) -> P
         shutil.copytree(TERRAFORM_DIR, tree, ignore=shutil.ignore_patterns(".terraform*"))
     folder = tree / "envs" / environment
     skips = "false" if calls else "true"
-    (folder / "account_override.tf").write_text(_WITHOUT_ACCOUNT % (skips, skips))
+    providers = "".join(_WITHOUT_ACCOUNT.format(own=own, skips=skips) for own in _PROVIDERS)
+    (folder / "account_override.tf").write_text(providers)
     if not calls:
         (folder / "state_override.tf").write_text(_LOCAL_STATE)
     return folder

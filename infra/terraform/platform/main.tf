@@ -26,7 +26,7 @@ module "names" {
   region      = var.region
   prefix      = var.prefix
 
-  quicksight_identity_region = try(coalesce(var.dashboards.identity_region), var.region)
+  quicksight_identity_region = try(var.dashboards.identity_region, null)
 }
 
 module "contracts" {

@@ -35,7 +35,7 @@ variable "region" {
 }
 
 variable "quicksight_identity_region" {
-  description = "The region in which QuickSight keeps its users and groups. Empty: the same."
+  description = "The region in which QuickSight keeps its users and groups. Null: the same."
   type        = string
-  default     = ""
+  default     = null
 }
